@@ -1,0 +1,2 @@
+//! The ecsnet command.
+fn main() {}
