@@ -1,0 +1,265 @@
+//! A frame as it travels: an IPv4 packet with its link-layer facts beside it.
+
+use std::fmt;
+
+use sim_core::SimTime;
+
+use crate::ids::FlowTag;
+
+/// Octets that Ethernet adds to a packet: destination, source, type. No frame check sequence.
+pub const ETHERNET_HEADER: usize = 14;
+
+/// Octets that an 802.1Q tag adds.
+pub const VLAN_TAG: usize = 4;
+
+/// Octets on the wire that no capture shows: frame check sequence 4, preamble and start delimiter
+/// 8, interframe gap 12. Source: IEEE 802.3, clauses 3.1 and 4.4 (specified).
+pub const WIRE_OVERHEAD: usize = 24;
+
+/// A 48-bit link-layer address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Mac(u64);
+
+impl Mac {
+    /// The address of every station on a segment.
+    pub const BROADCAST: Self = Self(0xffff_ffff_ffff);
+
+    /// A locally administered unicast address made of `machine` and `interface`.
+    #[must_use]
+    pub fn local(machine: u32, interface: u32) -> Self {
+        Self(
+            0x0200_0000_0000
+                | (u64::from(machine & 0x00ff_ffff) << 16)
+                | u64::from(interface & 0xffff),
+        )
+    }
+
+    /// The address as six octets in transmission order.
+    #[must_use]
+    pub fn octets(self) -> [u8; 6] {
+        let b = self.0.to_be_bytes();
+        [b[2], b[3], b[4], b[5], b[6], b[7]]
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.octets();
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What the simulator knows of a frame beside its octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameMeta {
+    /// Link-layer source.
+    pub src_mac: Mac,
+    /// Link-layer destination.
+    pub dst_mac: Mac,
+    /// 802.1Q identifier; 0 where the frame carries no tag.
+    pub vlan: u16,
+    /// The workload that the frame belongs to.
+    pub tag: FlowTag,
+    /// When a stack made the packet.
+    pub origin: SimTime,
+}
+
+impl FrameMeta {
+    /// The facts of a packet that a stack has just made; the link layer fills in the rest.
+    #[must_use]
+    pub fn new(tag: FlowTag, origin: SimTime) -> Self {
+        Self {
+            src_mac: Mac::default(),
+            dst_mac: Mac::default(),
+            vlan: 0,
+            tag,
+            origin,
+        }
+    }
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The IPv4 packet, header first. Checksums are offloaded: nothing in the simulated world
+    /// computes or checks them, and the capture writer fills them in.
+    pub data: Vec<u8>,
+    /// Everything else.
+    pub meta: FrameMeta,
+}
+
+impl Frame {
+    /// Length at layer 3, in octets: what an MTU bounds.
+    #[must_use]
+    pub fn packet_len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Length with its Ethernet header and tag, in octets: what a capture shows.
+    #[must_use]
+    pub fn frame_len(&self) -> usize {
+        self.data.len() + ETHERNET_HEADER + if self.meta.vlan == 0 { 0 } else { VLAN_TAG }
+    }
+
+    /// Octet times that the frame takes on a wire, preamble and gap included.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        self.frame_len() + WIRE_OVERHEAD
+    }
+}
+
+/// Buffers to use again, so that a running world allocates nothing.
+///
+/// Which buffer a frame gets has no effect on the simulated world.
+#[derive(Debug, Default)]
+pub struct BufferPool {
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
+}
+
+/// Largest packet, in octets, that is kept in a small buffer.
+const SMALL: usize = 2048;
+
+impl BufferPool {
+    /// An empty buffer with room for `len` octets.
+    pub fn take(&mut self, len: usize) -> Vec<u8> {
+        let (list, capacity) = if len <= SMALL {
+            (&mut self.small, SMALL)
+        } else {
+            (&mut self.large, len.max(9216))
+        };
+        list.pop().unwrap_or_else(|| Vec::with_capacity(capacity))
+    }
+
+    /// Gives a buffer back.
+    pub fn give(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        if buffer.capacity() > SMALL {
+            self.large.push(buffer)
+        } else {
+            self.small.push(buffer)
+        }
+    }
+
+    /// Gives a frame's buffer back.
+    pub fn recycle(&mut self, frame: Frame) {
+        self.give(frame.data);
+    }
+}
+
+/// Where a frame waits while an event that names it is pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameSlot(u32);
+
+impl FrameSlot {
+    /// The slot's number.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// The frames of one machine that pending events name.
+#[derive(Debug, Default)]
+pub struct FrameStore {
+    slots: Vec<Option<Frame>>,
+    free: Vec<u32>,
+}
+
+impl FrameStore {
+    /// Puts `frame` aside.
+    ///
+    /// # Panics
+    /// If more than 2^32 frames are waiting.
+    pub fn put(&mut self, frame: Frame) -> FrameSlot {
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Some(frame);
+            return FrameSlot(slot);
+        }
+        let slot = u32::try_from(self.slots.len()).expect("more than 2^32 frames waiting");
+        self.slots.push(Some(frame));
+        FrameSlot(slot)
+    }
+
+    /// Takes back the frame in `slot`.
+    ///
+    /// # Panics
+    /// If the slot is empty: an event named a frame twice.
+    pub fn take(&mut self, slot: FrameSlot) -> Frame {
+        self.free.push(slot.0);
+        self.slots[slot.0 as usize]
+            .take()
+            .expect("the frame of an event is taken once")
+    }
+
+    /// Frames waiting now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether no frame waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(len: usize) -> Frame {
+        Frame {
+            data: vec![0; len],
+            meta: FrameMeta::new(FlowTag::new(0), SimTime::ZERO),
+        }
+    }
+
+    #[test]
+    fn lengths_count_what_their_names_say() {
+        let mut f = frame(1500);
+        assert_eq!(
+            (f.packet_len(), f.frame_len(), f.wire_len()),
+            (1500, 1514, 1538)
+        );
+        f.meta.vlan = 7;
+        assert_eq!((f.frame_len(), f.wire_len()), (1518, 1542));
+    }
+
+    #[test]
+    fn the_pool_hands_a_returned_buffer_out_again() {
+        let mut pool = BufferPool::default();
+        let mut buffer = pool.take(100);
+        buffer.push(1);
+        let address = buffer.as_ptr();
+        pool.give(buffer);
+        let again = pool.take(1500);
+        assert_eq!(again.as_ptr(), address);
+        assert!(again.is_empty());
+        assert!(pool.take(9001).capacity() >= 9001);
+    }
+
+    #[test]
+    fn the_store_counts_what_waits() {
+        let mut store = FrameStore::default();
+        let a = store.put(frame(1));
+        let b = store.put(frame(2));
+        assert_eq!(store.take(a).packet_len(), 1);
+        let c = store.put(frame(3));
+        assert_eq!(c, a, "a free slot is used again");
+        assert_eq!(store.len(), 2);
+        assert_eq!(store.take(b).packet_len(), 2);
+    }
+
+    #[test]
+    fn a_mac_prints_as_hardware_does() {
+        assert_eq!(Mac::local(0x01_0203, 4).to_string(), "02:01:02:03:00:04");
+    }
+}
