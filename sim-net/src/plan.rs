@@ -1,1 +1,380 @@
-//! plan
+//! What to simulate: plain, validated data. A front end makes a [`Plan`]; [`crate::build`] makes a
+//! world of it. Indices refer to the vectors of the same plan.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use sim_core::{ByteSize, DataRate, PacketRate, SimDuration};
+
+use crate::cost::CostProfile;
+use crate::headers::Protocol;
+use crate::vpc::VpcPlan;
+
+/// An ECS network mode. Fargate tasks are `awsvpc` tasks in a micro-VM of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A namespace with loopback only.
+    None,
+    /// One namespace per container, behind `docker0` and NAT.
+    Bridge,
+    /// The instance's own namespace.
+    Host,
+    /// One namespace and one network interface per task.
+    Awsvpc,
+    /// The same, without an instance to share.
+    Fargate,
+}
+
+impl Mode {
+    /// All modes, in the order in which reports list them.
+    pub const ALL: [Self; 5] = [Self::None, Self::Bridge, Self::Host, Self::Awsvpc, Self::Fargate];
+
+    /// The name in command lines and results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Bridge => "bridge",
+            Self::Host => "host",
+            Self::Awsvpc => "awsvpc",
+            Self::Fargate => "fargate",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One simulated world and what is measured in it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The VPC and its latencies.
+    pub vpc: VpcPlan,
+    /// Container instances.
+    pub instances: Vec<InstancePlan>,
+    /// Tasks, placed.
+    pub tasks: Vec<TaskPlan>,
+    /// Machines that ECS does not manage: clients and services in the VPC.
+    pub hosts: Vec<HostPlan>,
+    /// What runs on them.
+    pub workloads: Vec<WorkloadPlan>,
+    /// What is measured when.
+    pub measure: MeasurePlan,
+}
+
+/// When a run measures. All requests whose intended send time lies in the measured interval count,
+/// also if they end in the cool-down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeasurePlan {
+    /// Simulated time before the measured interval.
+    pub warmup: SimDuration,
+    /// Length of the measured interval.
+    pub duration: SimDuration,
+    /// Simulated time after it, in which what is under way may end.
+    pub cooldown: SimDuration,
+}
+
+/// Bandwidth of a machine, each direction; `None` in a [`HostPlan`] means without limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BandwidthPlan {
+    /// Rate while credits last.
+    pub peak: DataRate,
+    /// Rate without credits.
+    pub baseline: DataRate,
+    /// Credits at the start of the run, in bits above baseline.
+    pub credit_bits: u64,
+    /// Limit of one 5-tuple.
+    pub single_flow: Option<DataRate>,
+    /// Packets per second, both directions together. AWS publishes none.
+    pub packet_rate: Option<PacketRate>,
+}
+
+/// How Docker and the host kernel of an instance are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent daemon settings")]
+pub struct DockerPlan {
+    /// Whether Docker runs and has installed its rules in the host's namespace.
+    pub enabled: bool,
+    /// `userland-proxy`.
+    pub userland_proxy: bool,
+    /// `icc`: containers on `docker0` may talk to each other.
+    pub icc: bool,
+    /// Whether bridged traffic passes the host's rules (`br_netfilter`).
+    pub br_netfilter: bool,
+    /// Hairpin mode on the bridge's ports. Docker turns it on when the userland proxy is off.
+    pub hairpin: bool,
+}
+
+impl Default for DockerPlan {
+    /// Docker 25 as the ECS-optimized images run it.
+    /// Source: Docker 25, `cmd/dockerd/config_unix.go` (specified); `br_netfilter` loaded is assumed.
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            userland_proxy: true,
+            icc: true,
+            br_netfilter: true,
+            hairpin: false,
+        }
+    }
+}
+
+/// A container instance.
+#[derive(Clone, Debug)]
+pub struct InstancePlan {
+    /// Unique name; random streams hang on it.
+    pub name: String,
+    /// EC2 type, for reports.
+    pub instance_type: String,
+    /// Cores that packets and programs share.
+    pub cores: usize,
+    /// What its kernel costs.
+    pub profile: Arc<CostProfile>,
+    /// Index of the subnet of its primary interface.
+    pub subnet: usize,
+    /// Indices of the security groups of its primary interface.
+    pub security_groups: Vec<usize>,
+    /// Bandwidth, shared by all its interfaces.
+    pub bandwidth: BandwidthPlan,
+    /// Instances of one cluster placement group name the same number.
+    pub placement_group: Option<u32>,
+    /// Whether task interfaces are branches of a trunk (VLAN sub-interfaces).
+    pub trunking: bool,
+    /// Docker's settings.
+    pub docker: DockerPlan,
+    /// The interface drops what is not addressed to it (EC2's source/destination check).
+    pub source_dest_check: bool,
+}
+
+/// A task: where it runs and how its containers are wired.
+#[derive(Clone, Debug)]
+pub struct TaskPlan {
+    /// Unique name such as `web/0`; random streams hang on it.
+    pub name: String,
+    /// Its network mode.
+    pub mode: Mode,
+    /// Index of its instance; `None` on Fargate.
+    pub instance: Option<usize>,
+    /// Its containers, in the order of the task definition.
+    pub containers: Vec<ContainerPlan>,
+    /// Network of the task itself: `awsvpc` and Fargate.
+    pub network: Option<TaskNetworkPlan>,
+    /// Its micro-VM: Fargate.
+    pub fargate: Option<FargatePlan>,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPlan {
+    /// Name in the task definition.
+    pub name: String,
+    /// Port mappings, with host ports as the ECS agent has settled them.
+    pub ports: Vec<PortPlan>,
+}
+
+/// One settled port mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortPlan {
+    /// Port that the program in the container listens on.
+    pub container_port: u16,
+    /// Port of the host that leads to it; equal to the container's except in bridge mode.
+    pub host_port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+/// `awsvpcConfiguration`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskNetworkPlan {
+    /// Index of the subnet of the task's interface.
+    pub subnet: usize,
+    /// Indices of its security groups.
+    pub security_groups: Vec<usize>,
+}
+
+/// The micro-VM of a Fargate task.
+#[derive(Clone, Debug)]
+pub struct FargatePlan {
+    /// Cores of the guest.
+    pub cores: usize,
+    /// What the guest kernel costs.
+    pub profile: Arc<CostProfile>,
+    /// Bandwidth of the task.
+    pub bandwidth: BandwidthPlan,
+}
+
+/// A machine in the VPC that ECS does not manage.
+#[derive(Clone, Debug)]
+pub struct HostPlan {
+    /// Unique name; random streams hang on it.
+    pub name: String,
+    /// Cores; an ideal host has one of no cost.
+    pub cores: usize,
+    /// What its kernel costs; the ideal profile costs nothing.
+    pub profile: Arc<CostProfile>,
+    /// Index of its subnet.
+    pub subnet: usize,
+    /// Indices of its security groups.
+    pub security_groups: Vec<usize>,
+    /// Bandwidth; `None` for an ideal host.
+    pub bandwidth: Option<BandwidthPlan>,
+    /// Largest packet, in octets.
+    pub mtu: usize,
+}
+
+/// Where a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// In a container of a task.
+    Container {
+        /// Index of the task.
+        task: usize,
+        /// Index of the container in the task.
+        container: usize,
+    },
+    /// In the namespace of a container instance.
+    Instance(usize),
+    /// On a machine that ECS does not manage.
+    Host(usize),
+}
+
+/// A listening port: the program's own port, not the host port that may lead to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Target {
+    /// Where the program runs.
+    pub place: Place,
+    /// The port that it listens on.
+    pub port: u16,
+}
+
+/// A load and what it measures.
+#[derive(Clone, Debug)]
+pub struct WorkloadPlan {
+    /// Unique name; random streams hang on it.
+    pub name: String,
+    /// Where its clients run; each place runs the whole of `kind` (its share of an open load is
+    /// the load divided by the number of places).
+    pub from: Vec<Place>,
+    /// Whom they talk to; connections go round the targets.
+    pub to: Vec<Target>,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// What they do.
+    pub kind: WorkloadKind,
+}
+
+/// What a workload does.
+#[derive(Clone, Debug)]
+pub enum WorkloadKind {
+    /// Requests and responses.
+    Request(RequestPlan),
+    /// Data in one direction for as long as the run lasts, or `bytes` for each flow.
+    Bulk {
+        /// Parallel connections.
+        flows: usize,
+        /// Octets for each flow; `None` for no end.
+        bytes: Option<ByteSize>,
+        /// Who sends.
+        direction: Direction,
+    },
+}
+
+/// Who sends in a bulk transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The client.
+    Upload,
+    /// The server.
+    Download,
+}
+
+/// Requests and responses over TCP or UDP.
+#[derive(Clone, Debug)]
+pub struct RequestPlan {
+    /// When requests are made.
+    pub load: Load,
+    /// Octets of a request.
+    pub request: ByteSize,
+    /// Octets of a response.
+    pub response: ByteSize,
+    /// How requests share connections (TCP).
+    pub connections: Connections,
+    /// CPU time that the server spends on a request.
+    pub service_time: ServiceTime,
+    /// What the server asks of others, one after another, before it answers.
+    pub calls: Vec<CallPlan>,
+    /// A request without a response by then is counted as timed out.
+    pub timeout: SimDuration,
+}
+
+/// A request that a server makes to answer one.
+#[derive(Clone, Debug)]
+pub struct CallPlan {
+    /// Whom it asks; calls go round the targets.
+    pub to: Vec<Target>,
+    /// Octets of the request.
+    pub request: ByteSize,
+    /// Octets of the response.
+    pub response: ByteSize,
+    /// CPU time that the called server spends.
+    pub service_time: ServiceTime,
+}
+
+/// When requests are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// At times that do not depend on the answers. Latency counts from the intended time.
+    Open(Arrivals),
+    /// Each of `concurrency` users waits for an answer, thinks, and asks again.
+    Closed {
+        /// Users.
+        concurrency: usize,
+        /// Pause between an answer and the next request.
+        think: SimDuration,
+    },
+}
+
+/// An arrival process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Exponential gaps of this mean.
+    Poisson {
+        /// Mean gap.
+        mean_gap: SimDuration,
+    },
+    /// Equal gaps.
+    Constant {
+        /// The gap.
+        gap: SimDuration,
+    },
+    /// `size` requests at once, bursts with exponential gaps.
+    Bursty {
+        /// Mean gap between bursts.
+        mean_gap: SimDuration,
+        /// Requests in a burst.
+        size: u32,
+    },
+}
+
+/// How requests share TCP connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connections {
+    /// This many stay open; a request waits for a free one.
+    KeepAlive(usize),
+    /// A new one for each request.
+    PerRequest,
+}
+
+/// CPU time of a server for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceTime {
+    /// The same for all.
+    Constant(SimDuration),
+    /// Exponential with this mean.
+    Exponential(SimDuration),
+}
