@@ -1,0 +1,129 @@
+//! What an event may do to the future.
+
+use super::{EntityId, EventQueue, PartitionId};
+use crate::queue::{EventKey, SourceId};
+use crate::time::{SimDuration, SimTime};
+
+/// A message on its way to another partition.
+pub(super) struct Outgoing<M> {
+    pub(super) to: PartitionId,
+    pub(super) key: EventKey,
+    pub(super) message: M,
+}
+
+/// The counters that make keys unique: one for each entity of a partition.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// The number, in the whole world, of the first entity of this partition.
+    first: u32,
+    counters: Vec<u32>,
+}
+
+impl Sources {
+    pub(super) fn new(first: u32, count: usize) -> Self {
+        let sources = Self {
+            first,
+            counters: vec![0; count],
+        };
+        assert!(sources.checked_end().is_some(), "at most 2^32 entities");
+        sources
+    }
+
+    /// The number of the first entity of the next partition.
+    pub(super) fn end(&self) -> u32 {
+        self.checked_end().expect("checked when made")
+    }
+
+    fn checked_end(&self) -> Option<u32> {
+        self.first
+            .checked_add(u32::try_from(self.counters.len()).ok()?)
+    }
+
+    /// The key of the next event of an entity.
+    #[inline]
+    pub(super) fn key(&mut self, source: EntityId, at: SimTime) -> EventKey {
+        let counter = &mut self.counters[source.index()];
+        let seq = *counter;
+        *counter = seq
+            .checked_add(1)
+            .expect("fewer than 2^32 events of one entity");
+        EventKey {
+            at,
+            source: SourceId::new(self.first as usize + source.index()),
+            seq,
+        }
+    }
+}
+
+/// The present of a partition while it handles an event, and its way to cause other events.
+pub struct Context<'a, E, M> {
+    pub(super) now: SimTime,
+    pub(super) partition: PartitionId,
+    pub(super) lookahead: SimDuration,
+    pub(super) sources: &'a mut Sources,
+    pub(super) queue: &'a mut EventQueue<E>,
+    /// For other partitions, at the barrier.
+    pub(super) outbox: &'a mut Vec<Outgoing<M>>,
+    /// For this partition, as soon as the event has been handled.
+    pub(super) loopback: &'a mut Vec<(EventKey, M)>,
+}
+
+impl<E: Copy, M> Context<'_, E, M> {
+    /// The instant at which the event happens.
+    #[must_use]
+    #[inline]
+    pub const fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// The partition in which it happens.
+    #[must_use]
+    #[inline]
+    pub const fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
+    /// The least time that a message to another partition takes.
+    #[must_use]
+    #[inline]
+    pub const fn lookahead(&self) -> SimDuration {
+        self.lookahead
+    }
+
+    /// Schedules an event of this partition, caused by one of its entities.
+    ///
+    /// # Panics
+    /// If it is in the past, or there is no such entity.
+    #[inline]
+    pub fn schedule(&mut self, source: EntityId, at: SimTime, event: E) {
+        let key = self.sources.key(source, at);
+        self.queue.push(key, event);
+    }
+
+    /// Sends a message to a partition, where it is an event at `at`.
+    ///
+    /// # Panics
+    /// If it would be there sooner than the lookahead allows. This partition itself can be reached
+    /// at once.
+    #[inline]
+    pub fn send(&mut self, source: EntityId, to: PartitionId, at: SimTime, message: M) {
+        let key = self.sources.key(source, at);
+        if to == self.partition {
+            assert!(
+                at >= self.now,
+                "no event in the past: {key:?} at {:?}",
+                self.now
+            );
+            self.loopback.push((key, message));
+        } else {
+            assert!(
+                at >= self.now.saturating_add(self.lookahead),
+                "a message from {:?} to {to:?} faster than the lookahead of {}: sent {}, there {at}",
+                self.partition,
+                self.lookahead,
+                self.now,
+            );
+            self.outbox.push(Outgoing { to, key, message });
+        }
+    }
+}
