@@ -1,2 +1,9 @@
-//! The ecsnet command.
-fn main() {}
+//! The `ecsnet` command: reads the arguments, calls the library and decides the exit status.
+
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    cli::main()
+}

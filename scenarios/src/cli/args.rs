@@ -1,0 +1,179 @@
+//! What can be typed. Defaults that a scenario file may also set are left open here, so that the
+//! file counts where the command line is silent.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenarios::ecs::Mode;
+use sim_core::SimDuration;
+
+/// Compares the network modes of Amazon ECS in a deterministic packet-level simulator.
+#[derive(Debug, Parser)]
+#[command(name = "ecsnet", version, about, arg_required_else_help = true, after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done; 2 bad input or usage; 75 interrupted, nothing written; \
+101 a bug in ecsnet.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Simulate a scenario in every network mode and report how they differ.
+    ///
+    /// Without SCENARIO and without --task-definition, a built-in scenario runs: a web service that
+    /// calls a cache, on two instances in two zones, and a client in a third.
+    Compare(CompareArgs),
+    /// Simulate one replication of one mode and show where the time goes.
+    Run(RunArgs),
+    /// Validate scenario files and task definitions: all problems at once, and a verdict per mode.
+    Check(CheckArgs),
+    /// Print the JSON Schema of an output document.
+    Schema(SchemaArgs),
+}
+
+/// What is simulated.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InputArgs {
+    /// Scenario file (TOML).
+    #[arg(value_name = "SCENARIO", conflicts_with = "task_definitions")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// ECS task definition (JSON); may be given several times. A scenario is built around them, and
+    /// what it assumes is printed.
+    #[arg(long = "task-definition", value_name = "FILE")]
+    pub(crate) task_definitions: Vec<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MeasureArgs {
+    /// Master seed of all random numbers [default: the scenario's, else 1].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Simulated time that is measured, such as "2 s" [default: the scenario's].
+    #[arg(long, value_name = "TIME", value_parser = measured_time)]
+    pub(crate) duration: Option<SimDuration>,
+    /// Simulated time before it that is not measured, such as "500 ms" [default: the scenario's].
+    #[arg(long, value_name = "TIME", value_parser = warmup_time)]
+    pub(crate) warmup: Option<SimDuration>,
+}
+
+/// `ecsnet compare`.
+#[derive(Args, Debug)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+    /// The modes to compare.
+    #[arg(long, value_name = "MODE", value_delimiter = ',', default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
+    pub(crate) modes: Vec<Mode>,
+    /// The mode that the others are compared with [default: host, else the first that has a network].
+    #[arg(long, value_name = "MODE")]
+    pub(crate) baseline: Option<Mode>,
+    /// Independent replications of each mode [default: the scenario's, else 10].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) replications: Option<u32>,
+    /// Threads; results do not depend on them [default: all cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Folder for report.html, results.json and summary.csv.
+    #[arg(long, value_name = "DIR", default_value = "ecsnet-out")]
+    pub(crate) out: PathBuf,
+    /// Print nothing but errors.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+    /// Print the document of results.json instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `ecsnet run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+    /// The mode to simulate.
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Mode,
+    /// Which replication: equal numbers share their random numbers across modes.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) replication: u32,
+    /// Write captured packets to this file (pcapng).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// Capture only where the point's name contains this, such as "eth0" or "web/0"
+    /// [default: everywhere].
+    #[arg(long, value_name = "POINT", requires = "pcap")]
+    pub(crate) capture: Option<String>,
+    /// Folder for run.json.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `ecsnet check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// Scenario files (TOML) and task definitions (JSON).
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `ecsnet schema`.
+#[derive(Args, Debug)]
+pub(crate) struct SchemaArgs {
+    /// Which document.
+    #[arg(value_enum)]
+    pub(crate) document: Document,
+}
+
+/// A document with a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Document {
+    /// results.json.
+    Results,
+}
+
+/// The longest simulated time that makes sense at packet level.
+const LONGEST: SimDuration = SimDuration::from_secs(3600);
+
+fn measured_time(text: &str) -> Result<SimDuration, String> {
+    let time = warmup_time(text)?;
+    if time < SimDuration::from_ms(1) {
+        return Err("nothing can be measured in less than 1 ms".into());
+    }
+    Ok(time)
+}
+
+fn warmup_time(text: &str) -> Result<SimDuration, String> {
+    let time: SimDuration = text.parse().map_err(|error| format!("{error}"))?;
+    if time > LONGEST {
+        return Err("more than 1 h of simulated time: measure less, with more replications".into());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_bounds() {
+        assert!(measured_time("0 s").is_err());
+        assert!(measured_time("2").is_err());
+        assert!(measured_time("2 h").is_err());
+        assert_eq!(warmup_time("0 s"), Ok(SimDuration::ZERO));
+    }
+}

@@ -1,0 +1,14 @@
+//! `ecsnet schema`.
+
+use std::io::{self, Write as _};
+
+use super::args::{Document, SchemaArgs};
+use super::failure::{Failure, stdout_failed};
+
+/// Prints a schema.
+pub(crate) fn main(args: &SchemaArgs) -> Result<(), Failure> {
+    let schema = match args.document {
+        Document::Results => reports::schema::results(),
+    };
+    writeln!(io::stdout(), "{schema:#}").or_else(|error| stdout_failed(&error))
+}

@@ -1,0 +1,183 @@
+//! Runs an experiment: every mode, every replication, over as many threads as there are.
+//!
+//! A run depends on its plan, the master seed and its number alone, and results are collected by
+//! their place in the list of runs, so that threads have no influence on any of them. The list is in
+//! replication-major order: whoever adds replications later runs the same ones first.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+use reports::Replication;
+use sim_net::plan::{Mode, Plan};
+use sim_net::world::{CaptureFilter, Outcome};
+
+mod convert;
+
+pub use convert::replication;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    /// The plan of each mode.
+    pub plans: &'a [(Mode, &'a Plan)],
+    /// How many replications of each.
+    pub replications: u32,
+    /// Master seed.
+    pub seed: u64,
+    /// How many threads.
+    pub threads: usize,
+}
+
+/// One finished run.
+#[derive(Debug)]
+pub struct Run {
+    /// What it leaves behind.
+    pub replication: Replication,
+    /// Under which address each task was reached, by name of the task.
+    pub addresses: Vec<sim_net::world::TaskAddress>,
+}
+
+/// Why an experiment did not end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The stop flag was raised.
+    #[error("interrupted")]
+    Interrupted,
+    /// The plan cannot be built into a world. Validation should have said so before.
+    #[error("{mode}: {message}")]
+    Build {
+        /// The mode.
+        mode: Mode,
+        /// What is wrong with the plan.
+        message: String,
+    },
+    /// An invariant of the simulator did not hold.
+    #[error("{mode}, replication {replication}, seed {seed}: {message}")]
+    Panicked {
+        /// The mode.
+        mode: Mode,
+        /// The replication.
+        replication: u32,
+        /// The master seed.
+        seed: u64,
+        /// What did not hold.
+        message: String,
+    },
+    /// The threads could not be started.
+    #[error("cannot start the threads: {0}")]
+    Threads(String),
+}
+
+/// Runs all, and gives for each mode its runs in order of replication. `on_run` is called after each
+/// run, from any thread.
+///
+/// # Errors
+/// If the stop flag was raised, or the first run in the list that failed.
+pub fn execute(
+    matrix: &Matrix<'_>,
+    stop: &Arc<AtomicBool>,
+    on_run: &(dyn Fn() + Sync),
+) -> Result<Vec<Vec<Run>>, RunError> {
+    let Matrix { plans, replications, seed, threads } = *matrix;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| RunError::Threads(error.to_string()))?;
+    let list: Vec<(u32, usize)> =
+        (0..replications).flat_map(|number| (0..plans.len()).map(move |p| (number, p))).collect();
+    let failed = AtomicBool::new(false);
+    let one = |&(number, index): &(u32, usize)| {
+        if failed.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed) {
+            return Err(RunError::Interrupted);
+        }
+        let (mode, plan) = plans[index];
+        let outcome = guarded(mode, number, seed, || simulate(plan, mode, seed, number, None, stop));
+        failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
+        on_run();
+        outcome.map(|outcome| Run {
+            replication: replication(&outcome, number, &plan.measure),
+            addresses: outcome.placements,
+        })
+    };
+    let runs: Vec<Result<Run, RunError>> = pool.install(|| list.par_iter().map(one).collect());
+    // A run that failed makes others stop early; theirs is not the error to report.
+    let first = runs.iter().filter_map(|run| run.as_ref().err());
+    if let Some(error) = first.min_by_key(|error| **error == RunError::Interrupted) {
+        return Err(error.clone());
+    }
+    let mut by_mode: Vec<Vec<Run>> = plans.iter().map(|_| Vec::new()).collect();
+    for ((_, index), run) in list.into_iter().zip(runs) {
+        by_mode[index].push(run?);
+    }
+    Ok(by_mode)
+}
+
+/// Runs one replication of one plan, with packets captured if a filter is given.
+///
+/// # Errors
+/// As [`execute`].
+pub fn execute_one(
+    mode: Mode,
+    plan: &Plan,
+    seed: u64,
+    number: u32,
+    capture: Option<CaptureFilter>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Outcome, RunError> {
+    guarded(mode, number, seed, || simulate(plan, mode, seed, number, capture, stop))
+}
+
+fn simulate(
+    plan: &Plan,
+    mode: Mode,
+    seed: u64,
+    number: u32,
+    capture: Option<CaptureFilter>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Outcome, RunError> {
+    let mut world = sim_net::build::build(plan, seed, number)
+        .map_err(|error| RunError::Build { mode, message: error.to_string() })?;
+    if let Some(filter) = capture {
+        world.set_capture(filter);
+    }
+    let outcome = world.run(stop);
+    if outcome.interrupted { Err(RunError::Interrupted) } else { Ok(outcome) }
+}
+
+/// Turns a panic into an error that says which run it was.
+fn guarded(
+    mode: Mode,
+    number: u32,
+    seed: u64,
+    run: impl FnOnce() -> Result<Outcome, RunError>,
+) -> Result<Outcome, RunError> {
+    // What the closure touches is dropped with it: nothing broken can be seen afterwards.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let message = panic_message(panic.as_ref());
+        Err(RunError::Panicked { mode, replication: number, seed, message })
+    })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_names_the_run_that_made_it() {
+        let error = guarded(Mode::Bridge, 3, 7, || panic!("sent {} frames too many", 2));
+        assert_eq!(
+            error.err().map(|error| error.to_string()).as_deref(),
+            Some("bridge, replication 3, seed 7: sent 2 frames too many")
+        );
+    }
+}
