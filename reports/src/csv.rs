@@ -1,0 +1,113 @@
+//! `summary.csv`: tidy, one row per mode, workload and metric.
+//!
+//! Every combination has a row, also where there is no number, so that a pivot table has no holes
+//! whose reason is unknown: `outcome` and `note` say it.
+
+use std::io::{self, Write};
+
+use crate::results::{Difference, Estimate, Metric, ModeResult, Results};
+
+const HEADER: [&str; 20] = [
+    "mode",
+    "workload",
+    "metric",
+    "unit",
+    "outcome",
+    "estimate",
+    "lo",
+    "hi",
+    "n",
+    "replications",
+    "baseline",
+    "ratio",
+    "ratio_lo",
+    "ratio_hi",
+    "diff",
+    "diff_lo",
+    "diff_hi",
+    "direction",
+    "verdict",
+    "note",
+];
+
+/// Writes the table with a header row; numbers are in base units (ns, bit/s, 1/s, ratio).
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(results: &Results, out: impl Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(HEADER)?;
+    for (name, mode) in &results.modes {
+        for workload in results.workload_names() {
+            for metric in Metric::ALL {
+                writer.write_record(row(results, name, mode, workload, metric))?;
+            }
+        }
+    }
+    writer.flush()
+}
+
+fn row(
+    results: &Results,
+    name: &str,
+    mode: &ModeResult,
+    workload: &str,
+    metric: Metric,
+) -> [String; 20] {
+    let result = mode.workloads.get(workload);
+    let (outcome, why) = match result {
+        Some(result) => (result.outcome.word(), result.reason.clone()),
+        None if mode.deployable => ("not run", None),
+        None => (
+            "not deployable",
+            mode.reason
+                .as_ref()
+                .map(|r| format!("{}: {}", r.code, r.message)),
+        ),
+    };
+    let estimate = result
+        .and_then(|r| r.metric(metric))
+        .cloned()
+        .unwrap_or_default();
+    let Estimate {
+        estimate,
+        lo,
+        hi,
+        n,
+        replications,
+        note,
+    } = estimate;
+    let difference = result.and_then(|r| r.difference(metric));
+    let of = |get: fn(&Difference) -> Option<f64>| number(difference.and_then(get));
+    let note = note.or(why).unwrap_or_default();
+    [
+        name.to_owned(),
+        workload.to_owned(),
+        metric.key().to_owned(),
+        metric.unit().to_owned(),
+        outcome.to_owned(),
+        number(estimate),
+        number(lo),
+        number(hi),
+        n.to_string(),
+        replications.to_string(),
+        results.baseline.clone(),
+        of(|d| d.ratio),
+        of(|d| d.ratio_lo),
+        of(|d| d.ratio_hi),
+        of(|d| d.diff),
+        of(|d| d.lo),
+        of(|d| d.hi),
+        difference
+            .map(|d| d.direction.code())
+            .unwrap_or_default()
+            .to_owned(),
+        difference.map(|d| d.verdict.clone()).unwrap_or_default(),
+        note,
+    ]
+}
+
+/// The shortest decimal that reads back as the same number; empty for none.
+fn number(value: Option<f64>) -> String {
+    value.map(|v| v.to_string()).unwrap_or_default()
+}

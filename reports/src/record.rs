@@ -1,0 +1,234 @@
+//! What one experiment leaves behind: plain data, no behaviour beyond look-ups.
+//!
+//! The run fills these types in and knows nothing of statistics; [`crate::compare`] reads them and
+//! knows nothing of the simulated world.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sim_core::{Histogram, SimDuration};
+
+/// All replications of all network modes of one scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Where the numbers come from and what they rest on.
+    pub provenance: Provenance,
+    /// Name of the mode that the others are compared with, a key of `modes`.
+    pub baseline: String,
+    /// One record per mode. The order of insertion has no influence on any output.
+    pub modes: IndexMap<String, ModeRecord>,
+}
+
+/// Everything needed to judge the numbers and to make them again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// Version of ecsnet.
+    pub version: String,
+    /// Version of the TCP/IP stack inside the simulated hosts.
+    pub smoltcp_version: String,
+    /// The command that reproduces the results.
+    pub command: String,
+    /// Name of the scenario.
+    pub scenario_name: String,
+    /// Master seed. A string, since JavaScript rounds integers above 2^53.
+    pub seed: String,
+    /// Independent replications per mode.
+    pub replications: u32,
+    /// Measured time of one replication (ns of simulated time), warm-up excluded.
+    pub duration_ns: u64,
+    /// Warm-up before the measured interval (ns of simulated time).
+    pub warmup_ns: u64,
+    /// The files that were read, by content.
+    pub inputs: Vec<InputHash>,
+    /// What weakens trust in the results, in words.
+    pub caveats: Vec<String>,
+    /// What was assumed to build the scenario, in words.
+    pub assumptions: Vec<String>,
+    /// Constants used that the vendor does not specify: assumed, or measured by a third party.
+    pub constants: Vec<ConstantRecord>,
+}
+
+/// One input file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InputHash {
+    /// File name as given, without its folder.
+    pub name: String,
+    /// SHA-256 of the content, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// A constant that a result rests on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConstantRecord {
+    /// Name of the constant.
+    pub name: String,
+    /// Its value, as it is written in the profile.
+    pub value: String,
+    /// Unit of the value; empty if it has none.
+    pub unit: String,
+    /// Where the value was read or measured.
+    pub source: String,
+    /// `specified`, `vendor`, `measured` or `assumed`.
+    pub class: String,
+}
+
+/// One network mode of the scenario.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModeRecord {
+    /// Whether the scenario can be deployed in this mode at all.
+    pub deployable: bool,
+    /// Why it cannot; `None` when it can.
+    pub reason: Option<Reason>,
+    /// Which task runs where, and under which address its peers see it.
+    pub placement: Vec<PlacementRecord>,
+    /// How many tasks fit on an instance, and what runs out first.
+    pub density: Option<DensityRecord>,
+    /// The independent replications. Their order has no influence on any output.
+    pub replications: Vec<Replication>,
+}
+
+/// Why a mode cannot carry the scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Stable code, such as the one that ECS returns: `RESOURCE:ENI`.
+    pub code: String,
+    /// One sentence for a person.
+    pub message: String,
+    /// Where in the input the cause lies, such as `web.json: containerDefinitions[0]`.
+    pub place: Option<String>,
+}
+
+/// Where one task was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlacementRecord {
+    /// Name of the task.
+    pub task: String,
+    /// The container instance, or the Fargate micro-VM.
+    pub host: String,
+    /// Address and port under which peers reach the task; empty if they cannot.
+    pub address: String,
+    /// Anything else worth knowing, such as zone and network interface.
+    pub detail: String,
+}
+
+/// How many tasks fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DensityRecord {
+    /// Tasks that fit on one instance; `None` where no instance limits them (Fargate).
+    pub tasks_per_instance: Option<u64>,
+    /// What runs out first: CPU, memory, network interfaces, ports or addresses.
+    pub binding_limit: String,
+    /// The arithmetic in words.
+    pub detail: String,
+}
+
+/// One independent replication of one mode.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Replication {
+    /// Number of the replication. Equal numbers share their random numbers across modes, which is
+    /// what makes differences between modes *paired*.
+    pub index: u32,
+    /// One record per workload.
+    pub workloads: IndexMap<String, WorkloadRun>,
+    /// Frames dropped in the whole run, by reason code.
+    pub drops: BTreeMap<String, u64>,
+    /// Conservation of frames over the whole run.
+    pub frames: FrameCounts,
+    /// Digest over all events of the run.
+    pub digest: u64,
+    /// Events handled.
+    pub events: u64,
+}
+
+/// Frames of one run: `sent = delivered + dropped + in_flight`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FrameCounts {
+    /// Frames handed to a link.
+    pub sent: u64,
+    /// Frames that arrived.
+    pub delivered: u64,
+    /// Frames dropped, for any reason.
+    pub dropped: u64,
+    /// Frames on their way when the run ended.
+    pub in_flight: u64,
+}
+
+/// One workload in one replication.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkloadRun {
+    /// Whether there is anything to measure.
+    pub outcome: WorkloadOutcome,
+    /// Request latency, counted from the intended send time; empty for bulk transfers.
+    pub latency: Histogram,
+    /// Requests answered within the measured interval.
+    pub requests_ok: u64,
+    /// Requests that failed, by reason code.
+    pub errors: BTreeMap<String, u64>,
+    /// Payload bytes delivered within the measured interval.
+    pub bytes: u64,
+    /// Length of the measured interval.
+    pub measured: SimDuration,
+    /// Time per component of the path, in path order.
+    pub hops: Vec<HopRun>,
+    /// Latency over time: start of the bin (ns since the start of the run), requests in it, their
+    /// mean latency (ns). Bins of the warm-up are included.
+    pub series: Vec<(u64, u64, u64)>,
+    /// What was cut off at the start of the run.
+    pub warmup_cut: SimDuration,
+    /// Client address that the server saw.
+    pub source_seen: Option<String>,
+}
+
+/// Whether a workload could be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum WorkloadOutcome {
+    /// Traffic ran.
+    Measured,
+    /// The mode has no network: nothing in, nothing out.
+    Isolated {
+        /// One sentence for a person.
+        reason: String,
+    },
+    /// The target has a network, but this client does not reach it.
+    Unreachable {
+        /// One sentence for a person.
+        reason: String,
+    },
+}
+
+/// Time that requests spent in one component of the path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HopRun {
+    /// Name of the component, in the field's standard terms.
+    pub component: String,
+    /// Visits by frames of the workload within the measured interval.
+    pub visits: u64,
+    /// Time of all visits together (ps), waiting included.
+    pub total_ps: u64,
+}
+
+/// How fast the simulator itself was. It stands apart from the results and is in no digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Performance {
+    /// Wall time of all runs (ns).
+    pub wall_ns: u64,
+    /// Events handled in all runs.
+    pub events: u64,
+    /// Frames sent in all runs.
+    pub frames: u64,
+    /// Events per second of wall time.
+    pub events_per_s: u64,
+    /// Frames per second of wall time.
+    pub frames_per_s: u64,
+}

@@ -1,0 +1,29 @@
+//! JSON Schema of the results, the authority on the document.
+
+use serde_json::Value;
+
+use crate::results::Results;
+
+/// The schema of `ecsnet.results/1`, also kept as `schema/results.json` in this crate.
+#[must_use]
+pub fn results() -> Value {
+    let mut schema = schemars::schema_for!(Results);
+    schema.insert("title".to_owned(), "ecsnet.results/1".into());
+    schema.to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schema_is_the_one_of_the_types() {
+        let committed: Value = serde_json::from_str(include_str!("../schema/results.json"))
+            .expect("the committed schema is JSON");
+        assert!(
+            committed == results(),
+            "schema/results.json is stale: cargo run -p reports --example schema \
+             > reports/schema/results.json"
+        );
+    }
+}
