@@ -35,10 +35,6 @@ const fn low(product: u128) -> u64 {
     product as u64
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "64 bits are left after the shift"
-)]
 const fn high(product: u128) -> u64 {
     (product >> 64) as u64
 }

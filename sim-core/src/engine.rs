@@ -282,13 +282,6 @@ impl<P: Partition> Engine<P> {
 
     fn run_windows(&mut self, end: SimTime, worker: &mut P::Worker) -> StopReason {
         loop {
-            if self
-                .stop
-                .as_ref()
-                .is_some_and(|stop| stop.load(Ordering::Relaxed))
-            {
-                return StopReason::Interrupted;
-            }
             let start = self.agenda.next();
             if start == SimTime::MAX {
                 return StopReason::Idle;
@@ -298,6 +291,13 @@ impl<P: Partition> Engine<P> {
             }
             if self.events >= self.limits.max_events {
                 return StopReason::EventLimit;
+            }
+            if self
+                .stop
+                .as_ref()
+                .is_some_and(|stop| stop.load(Ordering::Relaxed))
+            {
+                return StopReason::Interrupted;
             }
             let livelock = if self.slots.len() == 1 {
                 self.run_slice(end, worker)

@@ -279,7 +279,7 @@ impl<I, T: fmt::Debug> fmt::Debug for IndexVec<I, T> {
 mod tests {
     use super::IndexVec;
 
-    crate::id_type!(NodeId);
+    use crate::engine::EntityId as NodeId;
 
     #[test]
     fn push_names_elements_densely() {
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn debug_names_the_kind() {
-        assert_eq!(format!("{:?}", NodeId::new(7)), "NodeId(7)");
+        assert_eq!(format!("{:?}", NodeId::new(7)), "EntityId(7)");
         assert_eq!(size_of::<NodeId>(), 4);
     }
 }

@@ -109,7 +109,12 @@ mod tests {
         ]
         .map(|words| words.map(|word| format!("{word:016x}")).join(" "))
         .join("\n");
-        insta::assert_snapshot!(lines, @"");
+        insta::assert_snapshot!(lines, @r#"
+            a0360fb4b8735254 f643bc221034f3e8 07aa1f95a35d1313
+            e6efab78077176e9 598b65ff57f8fe2c 248a6cc159d07163
+            2ed0772f0e4592dc b9174acda89a0978 361cc3d5b6ab5d51
+            8edf8502567f807d 0cff0296a25866b6 65165ca9200e4a01
+            "#);
     }
 
     #[test]

@@ -54,7 +54,11 @@ fn golden_vectors() {
             table.sample(&mut rng),
         ));
     }
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+        1.275754 us | 983.225 ns | 1.54589 us | 1.707866 us | 8598066132082435582 | 100
+        1.973661 us | 1.62727 us | 2.279876 us | 1.739412 us | 5121359859983320176 | 1000
+        481.065 ns | 924.462 ns | 1.504146 us | 1.22183 us | 17640402537843927849 | 100
+        "#);
 }
 
 #[test]

@@ -44,6 +44,9 @@ const SAMPLES_BEYOND: u64 = 10;
 
 impl Histogram {
     /// An empty histogram. It grows with the largest value, up to 220 KiB.
+    ///
+    /// # Panics
+    /// Never: the bounds are constants.
     #[must_use]
     pub fn new() -> Self {
         let mut counts = hdrhistogram::Histogram::new_with_bounds(1, 2, SIGNIFICANT_DIGITS)
@@ -191,11 +194,28 @@ impl Histogram {
         }
     }
 
-    /// Every bin that holds samples, in ascending order: the highest ns of the bin and its count.
+    /// Whether what is kept apart from the bins can be true of them.
+    fn is_consistent(&self) -> bool {
+        let (mut bins, counts) = (self.counts.iter_recorded(), &self.counts);
+        let Some(first) = bins.next() else {
+            return (self.min_ns, self.max_ns) == (u64::MAX, 0) && self.saturated == 0;
+        };
+        let (first, last) = (first.value_iterated_to(), counts.max());
+        counts.equivalent(first, self.min_ns)
+            && counts.equivalent(last, self.max_ns)
+            && self.min_ns <= self.max_ns
+            && (self.saturated == 0 || self.max_ns == MAX_NS && self.saturated <= self.len())
+    }
+
+    /// Every bin that holds samples, in ascending order: the highest ns of the bin, though
+    /// no more than the maximum, and its count.
     pub fn iter_recorded(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.counts
-            .iter_recorded()
-            .map(|bin| (bin.value_iterated_to(), bin.count_at_value()))
+        self.counts.iter_recorded().map(|bin| {
+            (
+                bin.value_iterated_to().min(self.max_ns),
+                bin.count_at_value(),
+            )
+        })
     }
 }
 
@@ -278,19 +298,28 @@ impl<'de> Deserialize<'de> for Histogram {
         let stored = Stored::deserialize(deserializer)?;
         let mut histogram = Self::new();
         for (ns, count) in stored.bins {
-            // The highest value of the last bin may lie above 100 s.
+            if count == 0 {
+                return Err(D::Error::custom("a bin of a histogram without a sample"));
+            }
+            // The highest value of the last bin lies above 100 s.
             histogram
                 .counts
                 .record_n(ns.min(MAX_NS), count)
                 .map_err(D::Error::custom)?;
         }
+        histogram.saturated = stored.saturated;
         if let Some(exact) = stored.exact {
             histogram.min_ns = exact.min_ns;
             histogram.max_ns = exact.max_ns;
             histogram.sum_ns = exact.sum_ns;
         }
-        histogram.saturated = stored.saturated;
-        Ok(histogram)
+        if histogram.is_consistent() {
+            Ok(histogram)
+        } else {
+            Err(D::Error::custom(
+                "minimum, maximum and bins of a histogram contradict each other",
+            ))
+        }
     }
 }
 

@@ -59,7 +59,24 @@ fn refuses_with_a_message_that_names_value_and_remedy() {
          "0.0001 ns", "214 days", "99999999 s", "1e3 s", "+1 s", "340282366920938463463374607431768211456 s"]
             .map(|text| format!("{text:14} | {}", message(text)))
             .join("\n"),
-        @""
+        @r#"
+                       | a duration is missing; write for example `1 us`
+        10             | `10` has no unit; write for example `10 us` (known units: ps, ns, us, ms, s, min, h)
+        ten us         | `ten us` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        NaN s          | `NaN s` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        -1 ms          | `-1 ms` is negative; a duration cannot be
+        -x             | `-x` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        1 fortnight    | `1 fortnight` has the unknown unit `fortnight`; known units: ps, ns, us, ms, s, min, h
+        1,5 ms         | `1,5 ms` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        1. s           | `1. s` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        1.2.3 s        | `1.2.3 s` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        0.0001 ns      | `0.0001 ns` is finer than 1 ps, the finest step of a duration
+        214 days       | `214 days` has the unknown unit `days`; known units: ps, ns, us, ms, s, min, h
+        99999999 s     | `99999999 s` is too large; a duration is at most 213 days
+        1e3 s          | `1e3 s` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        +1 s           | `+1 s` is not a duration; write a decimal number and a unit, for example `1.5 us`
+        340282366920938463463374607431768211456 s | `340282366920938463463374607431768211456 s` is too large; a duration is at most 213 days
+        "#
     );
 }
 

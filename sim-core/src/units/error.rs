@@ -15,7 +15,7 @@ pub enum ParseUnitError {
     },
     /// The text does not start with a decimal number.
     #[error(
-        "`{value}` is not a {quantity}: it must be a decimal number and a unit, for example `1.5 {suggested}`"
+        "`{value}` is not a {quantity}; write a decimal number and a unit, for example `1.5 {suggested}`"
     )]
     NotANumber {
         /// The text.
@@ -48,7 +48,7 @@ pub enum ParseUnitError {
         known: String,
     },
     /// A number below zero.
-    #[error("`{value}` is negative; a {quantity} is zero or more")]
+    #[error("`{value}` is negative; a {quantity} cannot be")]
     Negative {
         /// The text.
         value: String,

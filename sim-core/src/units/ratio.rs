@@ -52,25 +52,30 @@ impl Ratio {
     #[must_use]
     pub const fn new(num: u64, den: u64) -> Option<Self> {
         if den == 0 {
-            return None;
+            None
+        } else {
+            Some(Self::reduced(num, den))
         }
+    }
+
+    const fn reduced(num: u64, den: u64) -> Self {
         let divisor = gcd(num, den);
-        Some(Self {
+        Self {
             num: num / divisor,
             den: den / divisor,
-        })
+        }
     }
 
     /// Parts in a million.
     #[must_use]
     pub const fn from_ppm(ppm: u64) -> Self {
-        Self::new(ppm, 1_000_000).expect("the denominator is not zero")
+        Self::reduced(ppm, 1_000_000)
     }
 
     /// Parts in a hundred.
     #[must_use]
     pub const fn from_percent(percent: u64) -> Self {
-        Self::new(percent, 100).expect("the denominator is not zero")
+        Self::reduced(percent, 100)
     }
 
     /// The numerator, in lowest terms.
@@ -178,7 +183,7 @@ impl FromStr for Ratio {
             if second.mantissa == 0 {
                 return Err(ParseUnitError::zero(value, "denominator"));
             }
-            return Self::reduced(first.mantissa, second.mantissa)
+            return Self::of_sensible_size(first.mantissa, second.mantissa)
                 .ok_or_else(|| fail(DecimalError::TooLarge));
         }
         let Some((_, parts)) = UNITS.iter().find(|(unit, _)| *unit == rest) else {
@@ -189,13 +194,13 @@ impl FromStr for Ratio {
             });
         };
         let den = 10_u128.pow(first.scale) * u128::from(*parts);
-        Self::reduced(first.mantissa, den).ok_or_else(|| fail(DecimalError::TooFine))
+        Self::of_sensible_size(first.mantissa, den).ok_or_else(|| fail(DecimalError::TooFine))
     }
 }
 
 impl Ratio {
     /// The ratio in lowest terms, if both parts are of a sensible size.
-    fn reduced(num: u128, den: u128) -> Option<Self> {
+    fn of_sensible_size(num: u128, den: u128) -> Option<Self> {
         let (mut a, mut b) = (num, den);
         while b != 0 {
             (a, b) = (b, a % b);

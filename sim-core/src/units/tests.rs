@@ -104,7 +104,35 @@ fn refusals_name_value_and_remedy() {
         .collect();
     insta::assert_snapshot!(
         all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-        @""
+        @r#"
+        a data rate is missing; write for example `1 Gbit/s`
+        `10` has no unit; write for example `10 Gbit/s` (known units: bit/s, kbit/s, Mbit/s, Gbit/s, Tbit/s)
+        `10 Gb` has the unknown unit `Gb`; known units: bit/s, kbit/s, Mbit/s, Gbit/s, Tbit/s
+        `-10 Gbit/s` is negative; a data rate cannot be
+        `NaN Gbit/s` is not a data rate; write a decimal number and a unit, for example `1.5 Gbit/s`
+        `0 Gbit/s` is zero; a data rate is more than zero
+        `1e9 bit/s` is not a data rate; write a decimal number and a unit, for example `1.5 Gbit/s`
+        `2000 Tbit/s` is too large; a data rate is at most 1000 Tbit/s
+        `0.5 bit/s` is finer than 1 bit/s, the finest step of a data rate
+        a size is missing; write for example `1 KiB`
+        `64` has no unit; write for example `64 KiB` (known units: B, kB, KiB, MB, MiB, GB, GiB, TB, TiB)
+        `64 kib` has the unknown unit `kib`; known units: B, kB, KiB, MB, MiB, GB, GiB, TB, TiB
+        `-1 B` is negative; a size cannot be
+        `2000 TiB` is too large; a size is at most 1024 TiB
+        `1.0001 B` is finer than 1 B, the finest step of a size
+        `5` has no unit; write for example `5 /s` (known units: /s, k/s, M/s)
+        `0 /s` is zero; a rate is more than zero
+        `5 Hz` has the unknown unit `Hz`; known units: /s, k/s, M/s
+        a ratio is missing; write for example `1 %`
+        `x` is not a ratio; write a decimal number and a unit, for example `1.5 %`
+        `1/0` is zero; a denominator is more than zero
+        `1/` is not a ratio; write a decimal number and a unit, for example `1.5 %`
+        `1/2/3` is not a ratio; write a decimal number and a unit, for example `1.5 %`
+        `1.5/2` is not a ratio; write a decimal number and a unit, for example `1.5 %`
+        `-0.1 %` is negative; a ratio cannot be
+        `1 percent` has the unknown unit `percent`; known units: %, ‰, ppm, none, or a fraction such as 1/1000
+        `99999999999999999999/1` is too large; a ratio is at most 10^18
+        "#
     );
 }
 

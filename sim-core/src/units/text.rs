@@ -60,9 +60,12 @@ pub(crate) fn split(value: &str) -> Result<(Decimal, &str), DecimalError> {
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
-    // A comma, an underscore or a second number is a slip in the number, not an unknown unit.
+    // A comma, an underscore, an exponent or a second number is a slip in the number, not an
+    // unknown unit.
     let unit = rest.trim_start();
-    if unit.starts_with(|c: char| matches!(c, ',' | '_' | '\'') || c.is_ascii_digit()) {
+    if unit.starts_with(|c: char| matches!(c, ',' | '_' | '\'') || c.is_ascii_digit())
+        || is_exponent(rest)
+    {
         return Err(DecimalError::NotANumber);
     }
     let (whole, fraction) = match number.split_once('.') {
@@ -86,6 +89,15 @@ pub(crate) fn split(value: &str) -> Result<(Decimal, &str), DecimalError> {
         .fold(0, |sum: u128, digit| sum * 10 + u128::from(digit - b'0'));
     let scale = u32::try_from(fraction.len()).expect("at most 18 digits");
     Ok((Decimal { mantissa, scale }, unit))
+}
+
+/// Whether what follows a number is an exponent, which we do not read: `1e3`.
+fn is_exponent(rest: &str) -> bool {
+    rest.strip_prefix(['e', 'E']).is_some_and(|power| {
+        power
+            .trim_start_matches(['+', '-'])
+            .starts_with(|c: char| c.is_ascii_digit())
+    })
 }
 
 impl Quantity {
