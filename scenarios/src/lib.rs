@@ -1,1 +1,5 @@
 //! scenarios
+
+pub mod diagnostic;
+pub mod document;
+pub mod ecs;
