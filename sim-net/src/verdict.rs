@@ -65,6 +65,8 @@ drop_reasons! {
     NetworkAcl => "network_acl",
     /// The source address does not belong to the sending interface.
     SourceCheck => "source_check",
+    /// The destination address does not belong to the receiving interface.
+    DestinationCheck => "destination_check",
     /// The fabric knows no interface with the destination address.
     FabricNoRoute => "fabric_no_route",
     /// Lost on the link, as the scenario's loss rate says.

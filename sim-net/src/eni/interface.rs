@@ -1,0 +1,297 @@
+//! One elastic network interface.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use sim_core::{ByteSize, SimTime};
+
+use super::allowance::Allowance;
+use super::flow_limit::{FlowLimit, FlowLimitPlan, FlowVerdict};
+use super::policy::{Decision, Policy};
+use super::queue::{Queue, QueueLimit};
+use super::tracking::TrackingTimeouts;
+use crate::frame::{Frame, Mac};
+use crate::headers::{self, FiveTuple};
+use crate::verdict::DropReason;
+use crate::vpc::{Direction, EniRules, defaults};
+
+/// An interface.
+#[derive(Clone, Debug)]
+pub struct EniPlan {
+    /// Primary private address.
+    pub addr: Ipv4Addr,
+    /// Link-layer address.
+    pub mac: Mac,
+    /// Largest packet, in octets.
+    pub mtu: usize,
+    /// Router of its subnet; a packet handed to it goes where its header says.
+    pub router: Option<Ipv4Addr>,
+    /// Whether packets must come from, and be for, its own address. On by default in EC2.
+    pub source_dest_check: bool,
+    /// What its security groups allow; `None` where there are none to ask, as outside the VPC.
+    pub rules: Option<Arc<EniRules>>,
+    /// When tracked flows are forgotten.
+    pub timeouts: TrackingTimeouts,
+    /// Limit of one 5-tuple.
+    pub flow_limit: Option<FlowLimitPlan>,
+    /// What may wait to go out.
+    pub tx_queue: QueueLimit,
+    /// What may wait to come in.
+    pub rx_queue: QueueLimit,
+}
+
+impl EniPlan {
+    /// An interface without limits, groups or checks.
+    #[must_use]
+    pub fn ideal(addr: Ipv4Addr, mac: Mac, mtu: usize) -> Self {
+        Self {
+            addr,
+            mac,
+            mtu,
+            router: None,
+            source_dest_check: false,
+            rules: None,
+            timeouts: TrackingTimeouts::default(),
+            flow_limit: None,
+            tx_queue: QueueLimit::UNLIMITED,
+            rx_queue: QueueLimit::UNLIMITED,
+        }
+    }
+
+    /// An interface as EC2 makes it, with the numbers of [`defaults`]. The limit of a flow is left
+    /// to the caller, who knows about placement groups.
+    #[must_use]
+    pub fn vpc(addr: Ipv4Addr, mac: Mac, rules: Arc<EniRules>) -> Self {
+        let count = |constant: defaults::Constant| {
+            usize::try_from(constant.value).expect("a queue length fits")
+        };
+        Self {
+            source_dest_check: true,
+            rules: Some(rules),
+            tx_queue: QueueLimit::packets(count(defaults::TX_QUEUE)),
+            rx_queue: QueueLimit::packets(count(defaults::RX_QUEUE)),
+            ..Self::ideal(addr, mac, count(defaults::MTU_VPC))
+        }
+    }
+}
+
+/// What becomes of a frame that is offered for sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EgressOutcome {
+    /// Its last bit leaves then.
+    Depart(SimTime),
+    /// Its flow is above its limit. The frame has its place: offer it to [`Eni::release`] at that
+    /// time, and not to [`Eni::egress`], which would give it another.
+    Hold {
+        /// When.
+        until: SimTime,
+    },
+    /// It is dropped.
+    Drop(DropReason),
+}
+
+/// What becomes of a frame that has come through the fabric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngressOutcome {
+    /// It is in the machine then.
+    Arrive(SimTime),
+    /// It is dropped.
+    Drop(DropReason),
+}
+
+/// An interface while a world runs.
+#[derive(Clone, Debug)]
+pub struct Eni {
+    addr: Ipv4Addr,
+    mac: Mac,
+    mtu: usize,
+    router: Option<Ipv4Addr>,
+    source_dest_check: bool,
+    policy: Option<Policy>,
+    flow_limit: Option<FlowLimit>,
+    tx: Queue,
+    rx: Queue,
+}
+
+impl Eni {
+    /// Idle, no flow tracked.
+    #[must_use]
+    pub fn new(plan: &EniPlan) -> Self {
+        let policy = plan
+            .rules
+            .as_ref()
+            .map(|rules| Policy::new(rules.clone(), plan.timeouts));
+        Self {
+            addr: plan.addr,
+            mac: plan.mac,
+            mtu: plan.mtu,
+            router: plan.router,
+            source_dest_check: plan.source_dest_check,
+            policy,
+            flow_limit: plan.flow_limit.map(FlowLimit::new),
+            tx: Queue::new(plan.tx_queue),
+            rx: Queue::new(plan.rx_queue),
+        }
+    }
+
+    /// Primary private address.
+    #[must_use]
+    pub fn addr(&self) -> Ipv4Addr {
+        self.addr
+    }
+
+    /// Link-layer address.
+    #[must_use]
+    pub fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// Largest packet, in octets.
+    #[must_use]
+    pub fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    /// The address whose interface a packet for `dst` reaches when it is handed to `next_hop`: the
+    /// destination through the subnet's router (or no hop in particular), else the hop itself.
+    #[must_use]
+    pub fn resolve(&self, next_hop: Ipv4Addr, dst: Ipv4Addr) -> Ipv4Addr {
+        if next_hop.is_unspecified() || Some(next_hop) == self.router {
+            dst
+        } else {
+            next_hop
+        }
+    }
+
+    /// Offers a frame for sending. Times of calls must not decrease.
+    pub fn egress(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        frame: &Frame,
+    ) -> EgressOutcome {
+        let flow = match self.check_egress(now, frame) {
+            Ok(flow) => flow,
+            Err(reason) => return EgressOutcome::Drop(reason),
+        };
+        let size = allowance.counted(frame);
+        // Frames leave the allowance no faster than its peak, so a flow may have all of a peak that
+        // is not above the flow's limit.
+        let peak = allowance.egress().map(|shaper| shaper.peak());
+        if let Some(limit) = &mut self.flow_limit
+            && peak.is_none_or(|peak| peak > limit.rate())
+        {
+            match limit.admit(flow, size, now) {
+                FlowVerdict::Pass => {}
+                FlowVerdict::HoldUntil(until) => return EgressOutcome::Hold { until },
+                FlowVerdict::Drop => return EgressOutcome::Drop(DropReason::FlowLimit),
+            }
+        }
+        self.transmit(allowance, now, size)
+    }
+
+    /// Offers a frame again whose time has come after [`EgressOutcome::Hold`]. Never holds it
+    /// again.
+    pub fn release(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        frame: &Frame,
+    ) -> EgressOutcome {
+        let size = allowance.counted(frame);
+        self.transmit(allowance, now, size)
+    }
+
+    fn transmit(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        size: ByteSize,
+    ) -> EgressOutcome {
+        match allowance.send(&mut self.tx, now, size) {
+            Ok(departs) => EgressOutcome::Depart(departs),
+            Err(reason) => EgressOutcome::Drop(reason),
+        }
+    }
+
+    fn check_egress(&mut self, now: SimTime, frame: &Frame) -> Result<FiveTuple, DropReason> {
+        let tuple = headers::five_tuple(&frame.data).ok_or(DropReason::Malformed)?;
+        if frame.packet_len() > self.mtu {
+            return Err(DropReason::TooBig);
+        }
+        if self.source_dest_check && *tuple.src.ip() != self.addr {
+            return Err(DropReason::SourceCheck);
+        }
+        if let Some(policy) = &mut self.policy
+            && !policy
+                .admit(Direction::Egress, &frame.data, &tuple, now)
+                .allows()
+        {
+            return Err(DropReason::SecurityGroupEgress);
+        }
+        Ok(tuple)
+    }
+
+    /// Takes a frame from the fabric. Times of calls must not decrease.
+    ///
+    /// What the security groups drop uses up none of the allowance (assumed: AWS does not say).
+    pub fn ingress(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        frame: &Frame,
+    ) -> IngressOutcome {
+        let passed = self.check_ingress(now, frame).and_then(|()| {
+            let size = allowance.counted(frame);
+            allowance.receive(&mut self.rx, now, size)
+        });
+        match passed {
+            Ok(at) => IngressOutcome::Arrive(at),
+            Err(reason) => IngressOutcome::Drop(reason),
+        }
+    }
+
+    fn check_ingress(&mut self, now: SimTime, frame: &Frame) -> Result<(), DropReason> {
+        let tuple = headers::five_tuple(&frame.data).ok_or(DropReason::Malformed)?;
+        if self.source_dest_check && *tuple.dst.ip() != self.addr {
+            return Err(DropReason::DestinationCheck);
+        }
+        if let Some(policy) = &mut self.policy
+            && !policy
+                .admit(Direction::Ingress, &frame.data, &tuple, now)
+                .allows()
+        {
+            return Err(DropReason::SecurityGroupIngress);
+        }
+        Ok(())
+    }
+
+    /// What the security groups would say to a packet, and by which rule; `None` where there are no
+    /// groups or it is no packet.
+    #[must_use]
+    pub fn explain(&self, direction: Direction, packet: &[u8], now: SimTime) -> Option<Decision> {
+        let tuple = headers::five_tuple(packet)?;
+        Some(
+            self.policy
+                .as_ref()?
+                .explain(direction, packet, &tuple, now),
+        )
+    }
+
+    /// Octets in the transmit queue that have not left by `now`, as the allowance counts them.
+    /// Frames held for their flow's limit are not in it.
+    #[must_use]
+    pub fn backlog(&self, now: SimTime) -> ByteSize {
+        self.tx.backlog(now)
+    }
+
+    /// The first time, not before `now`, at which the backlog is at most `most`, if nothing more is
+    /// offered until then.
+    #[must_use]
+    pub fn drain_time(&self, now: SimTime, most: ByteSize) -> SimTime {
+        self.tx.drain_time(now, most)
+    }
+}
+
+#[cfg(test)]
+mod tests;

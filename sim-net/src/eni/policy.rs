@@ -1,0 +1,189 @@
+//! Security groups at work: stateful, with tracked and untracked flows.
+//!
+//! A tracked flow is remembered from its first packet, and its packets pass both ways until it is
+//! forgotten, whatever the rules say. A flow is untracked if its rule allows any peer and the other
+//! direction allows any peer on all ports; it needs no memory, since the rules let every packet of
+//! it pass, and it costs none. Source: Amazon EC2 User Guide, security-group-connection-tracking,
+//! 2023-06 (vendor).
+//!
+//! ICMP errors about a tracked flow pass with it. Source: Amazon EC2 User Guide, network_mtu,
+//! 2023-06 (vendor).
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use sim_core::SimTime;
+
+use super::flow_table::FlowTable;
+use super::tracking::{TrackedFlow, TrackingTimeouts};
+use crate::headers::{self, FiveTuple, Protocol, TcpFlags};
+use crate::vpc::{Direction, EniRules, RuleRef};
+
+/// What the security groups say to a packet, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// A rule allows it, and the flow that it begins is tracked.
+    Tracked(RuleRef),
+    /// A rule allows it, and the flow is untracked. Of a reply to an untracked flow this is the
+    /// rule that lets it pass, not the one that let the flow begin.
+    Untracked(RuleRef),
+    /// It belongs to a tracked flow, which this rule let begin.
+    Established(RuleRef),
+    /// It is an ICMP error about a tracked flow, which this rule let begin.
+    Related(RuleRef),
+    /// No rule allows it.
+    Denied,
+}
+
+impl Decision {
+    /// Whether the packet passes.
+    #[must_use]
+    pub fn allows(self) -> bool {
+        self != Self::Denied
+    }
+
+    /// The rule that decided.
+    #[must_use]
+    pub fn rule(self) -> Option<RuleRef> {
+        match self {
+            Self::Tracked(rule)
+            | Self::Untracked(rule)
+            | Self::Established(rule)
+            | Self::Related(rule) => Some(rule),
+            Self::Denied => None,
+        }
+    }
+}
+
+/// The security groups of one interface and the flows that they track.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    rules: Arc<EniRules>,
+    timeouts: TrackingTimeouts,
+    /// By the flow as this interface sends it.
+    flows: FlowTable<TrackedFlow>,
+}
+
+impl Policy {
+    /// No flow yet.
+    #[must_use]
+    pub fn new(rules: Arc<EniRules>, timeouts: TrackingTimeouts) -> Self {
+        Self {
+            rules,
+            timeouts,
+            flows: FlowTable::new(),
+        }
+    }
+
+    /// Decides about a packet with this 5-tuple and remembers its flow.
+    pub fn admit(
+        &mut self,
+        direction: Direction,
+        packet: &[u8],
+        tuple: &FiveTuple,
+        now: SimTime,
+    ) -> Decision {
+        let flags = headers::tcp_flags(packet);
+        let key = key(direction, tuple);
+        if let Some(flow) = self.flows.get_mut(&key, now)
+            && !begins_again(flow, flags)
+        {
+            flow.see(direction, flags, &self.timeouts, now);
+            return Decision::Established(flow.rule);
+        }
+        let decision = self.by_rules(direction, packet, tuple, flags, now);
+        if let Decision::Tracked(rule) = decision {
+            let mut flow = TrackedFlow::new(rule, direction, tuple.protocol);
+            flow.see(direction, flags, &self.timeouts, now);
+            self.flows.insert(key, flow, now);
+        }
+        decision
+    }
+
+    /// What [`Policy::admit`] would say, without remembering anything.
+    #[must_use]
+    pub fn explain(
+        &self,
+        direction: Direction,
+        packet: &[u8],
+        tuple: &FiveTuple,
+        now: SimTime,
+    ) -> Decision {
+        let flags = headers::tcp_flags(packet);
+        match self.flows.get(&key(direction, tuple), now) {
+            Some(flow) if !begins_again(flow, flags) => Decision::Established(flow.rule),
+            _ => self.by_rules(direction, packet, tuple, flags, now),
+        }
+    }
+
+    /// A packet of no tracked flow.
+    fn by_rules(
+        &self,
+        direction: Direction,
+        packet: &[u8],
+        tuple: &FiveTuple,
+        flags: Option<TcpFlags>,
+        now: SimTime,
+    ) -> Decision {
+        if let Some(flow) = self.quoted(direction, packet, now) {
+            return Decision::Related(flow.rule);
+        }
+        let peer = match direction {
+            Direction::Ingress => tuple.src.ip(),
+            Direction::Egress => tuple.dst.ip(),
+        };
+        let port = match tuple.protocol {
+            Protocol::Icmp => icmp_type(packet),
+            _ => tuple.dst.port(),
+        };
+        let Some(found) = self.rules.lookup(direction, tuple.protocol, *peer, port) else {
+            return Decision::Denied;
+        };
+        let untracked = |direction, port| self.rules.untracked(direction, tuple.protocol, port);
+        if untracked(direction, port)
+            || (may_be_reply(flags) && untracked(direction.reversed(), tuple.src.port()))
+        {
+            return Decision::Untracked(found.rule);
+        }
+        Decision::Tracked(found.rule)
+    }
+
+    /// The tracked flow that an ICMP error is about. The error quotes a packet that went the other
+    /// way.
+    fn quoted(&self, direction: Direction, packet: &[u8], now: SimTime) -> Option<&TrackedFlow> {
+        let quoted = headers::five_tuple(headers::icmp_error_quote(packet)?)?;
+        self.flows.get(&key(direction.reversed(), &quoted), now)
+    }
+}
+
+/// The flow of a packet as this interface sends it. An ICMP query has its identifier as the source
+/// port both ways.
+fn key(direction: Direction, tuple: &FiveTuple) -> FiveTuple {
+    match (direction, tuple.protocol) {
+        (Direction::Egress, _) => *tuple,
+        (Direction::Ingress, Protocol::Icmp) => FiveTuple {
+            protocol: tuple.protocol,
+            src: SocketAddrV4::new(*tuple.dst.ip(), tuple.src.port()),
+            dst: SocketAddrV4::new(*tuple.src.ip(), 0),
+        },
+        (Direction::Ingress, _) => tuple.reversed(),
+    }
+}
+
+/// The message type of an ICMP packet, which stands first after the IPv4 header.
+fn icmp_type(packet: &[u8]) -> u16 {
+    u16::from(packet[usize::from(packet[0] & 0x0f) * 4])
+}
+
+/// Whether a TCP packet opens a new connection on the ports of one that is over.
+fn begins_again(flow: &TrackedFlow, flags: Option<TcpFlags>) -> bool {
+    flow.closed() && !may_be_reply(flags)
+}
+
+/// Whether a packet may be a reply: anything but the SYN that opens a TCP connection.
+fn may_be_reply(flags: Option<TcpFlags>) -> bool {
+    flags.is_none_or(|flags| !flags.syn || flags.ack)
+}
+
+#[cfg(test)]
+mod tests;
