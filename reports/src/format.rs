@@ -169,6 +169,27 @@ pub fn with_interval(kind: Metric, value: &Estimate) -> String {
     format!("{number} ± {shown} {unit}").trim_end().to_owned()
 }
 
+/// A difference with its sign and interval, one unit for all three: `+1.23 [+1.20, +1.26] µs`.
+#[must_use]
+pub fn difference(kind: Metric, value: f64, (lo, hi): (f64, f64)) -> String {
+    let largest = value.abs().max(lo.abs()).max(hi.abs());
+    let (divisor, unit) = match kind {
+        Metric::Errors => (0.01, "points".to_owned()),
+        Metric::Requests => (1.0, "/s".to_owned()),
+        Metric::Throughput => scaled(largest, &BITS_PER_SECOND),
+        _ => scaled(largest, &NANOSECONDS),
+    };
+    let width = (hi - lo) / divisor;
+    let decimals = match (kind, width) {
+        (Metric::Errors, _) => 3,
+        (_, width) if width < 0.2 => 2,
+        (_, width) if width < 20.0 => 1,
+        _ => 0,
+    };
+    let [value, lo, hi] = [value, lo, hi].map(|v| signed(v / divisor, decimals));
+    format!("{value} [{lo}, {hi}] {unit}")
+}
+
 /// A ratio with half the width of its interval, as hyperfine prints it: `1.33 ± 0.02`. A narrow
 /// interval earns a third decimal.
 #[must_use]
@@ -218,7 +239,7 @@ mod tests {
         assert_eq!(bits_per_second(0.0), "0 bit/s");
         assert_eq!(bits_per_second(9.414e9), "9.41 Gbit/s");
         assert_eq!(per_second(12_345.4), "12,345");
-        assert_eq!(per_second(3.14159), "3.14");
+        assert_eq!(per_second(2.3456), "2.35");
     }
 
     #[test]
@@ -265,6 +286,14 @@ mod tests {
             "0.020 ± 0.010 %"
         );
         assert_eq!(with_interval(Metric::Errors, &around(0.0, 0.0001)), "0 %");
+    }
+
+    #[test]
+    fn differences_carry_their_sign() {
+        let text = difference(Metric::LatencyP50, 1_234.0, (-1_204.0, 1_264.0));
+        assert_eq!(text, "+1.2 [-1.2, +1.3] µs");
+        let text = difference(Metric::Errors, -0.002, (-0.003, -0.001));
+        assert_eq!(text, "-0.200 [-0.300, -0.100] points");
     }
 
     #[test]

@@ -11,10 +11,12 @@
 pub mod comparison;
 pub mod csv;
 pub mod format;
+pub mod html;
 pub mod json;
 pub mod record;
 pub mod results;
 pub mod schema;
+mod svg;
 pub mod terminal;
 
 pub use comparison::compare;

@@ -4,6 +4,7 @@
 //! interval here rests on them. Modes share their random numbers replication by replication, hence
 //! differences are taken pair by pair before anything is averaged.
 
+pub(crate) mod curve;
 mod estimate;
 pub mod interval;
 mod verdict;
