@@ -66,7 +66,7 @@ pub(crate) fn chart(id: &str, workload: &str, tracks: &[Track]) -> Option<String
     let ticks: Vec<(f64, String)> = x
         .ticks(5)
         .into_iter()
-        .map(|t| (x.at(t), format::set_time(whole(t))))
+        .map(|t| (x.at(t), label(t)))
         .collect();
     axis::labels_below(
         &mut svg,
