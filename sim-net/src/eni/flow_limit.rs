@@ -4,6 +4,9 @@
 //! 5-tuple, 10 inside a cluster placement group, 25 with ENA Express. That a flow above it waits in
 //! a queue of its own, and then drops, is assumed.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
 use sim_core::{ByteSize, DataRate, SimDuration, SimTime};
 
 use super::flow_table::{Expires, FlowTable};
@@ -11,21 +14,53 @@ use crate::headers::FiveTuple;
 use crate::vpc::defaults;
 
 /// The limit of one 5-tuple.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowLimitPlan {
     /// Rate of one flow.
     pub rate: DataRate,
     /// Longest wait of a packet of that flow; one that would wait longer is dropped.
     pub max_wait: SimDuration,
+    /// Peers with a limit of their own.
+    pub fast_peers: Option<FastPeers>,
+}
+
+/// Peers that a higher limit holds for: those of the same cluster placement group, or those with
+/// which both ends use ENA Express.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FastPeers {
+    rate: DataRate,
+    addrs: Arc<[Ipv4Addr]>,
+}
+
+impl FastPeers {
+    /// Flows to `addrs`, given in any order, have the limit `rate`.
+    #[must_use]
+    pub fn new(rate: DataRate, addrs: impl IntoIterator<Item = Ipv4Addr>) -> Self {
+        let mut addrs: Vec<_> = addrs.into_iter().collect();
+        addrs.sort_unstable();
+        Self {
+            rate,
+            addrs: addrs.into(),
+        }
+    }
 }
 
 impl FlowLimitPlan {
-    /// `rate` with the wait that [`defaults::SINGLE_FLOW_WAIT`] says.
+    /// `rate` for all peers, with the wait that [`defaults::SINGLE_FLOW_WAIT`] says.
     #[must_use]
     pub fn new(rate: DataRate) -> Self {
+        let max_wait = SimDuration::from_ns(defaults::SINGLE_FLOW_WAIT.value);
         Self {
             rate,
-            max_wait: SimDuration::from_ns(defaults::SINGLE_FLOW_WAIT.value),
+            max_wait,
+            fast_peers: None,
+        }
+    }
+
+    fn rate_to(&self, peer: Ipv4Addr) -> DataRate {
+        match &self.fast_peers {
+            Some(fast) if fast.addrs.binary_search(&peer).is_ok() => fast.rate,
+            _ => self.rate,
         }
     }
 }
@@ -65,13 +100,20 @@ impl FlowLimit {
         }
     }
 
-    pub(crate) fn rate(&self) -> DataRate {
-        self.plan.rate
-    }
-
-    /// Gives a packet of `size` its place among those of its flow.
-    pub(crate) fn admit(&mut self, flow: FiveTuple, size: ByteSize, now: SimTime) -> FlowVerdict {
-        let time = self.plan.rate.transmission_time(size);
+    /// Gives a packet of `size` its place among those of its flow. `peak` is the rate at which
+    /// frames leave the machine: a flow may have all of one that is not above the flow's limit.
+    pub(crate) fn admit(
+        &mut self,
+        flow: FiveTuple,
+        size: ByteSize,
+        now: SimTime,
+        peak: Option<DataRate>,
+    ) -> FlowVerdict {
+        let rate = self.plan.rate_to(*flow.dst.ip());
+        if peak.is_some_and(|peak| peak <= rate) {
+            return FlowVerdict::Pass;
+        }
+        let time = rate.transmission_time(size);
         let Some(clock) = self.flows.get_mut(&flow, now) else {
             self.flows.insert(
                 flow,

@@ -9,6 +9,7 @@ use super::allowance::Allowance;
 use super::flow_limit::{FlowLimit, FlowLimitPlan, FlowVerdict};
 use super::policy::{Decision, Policy};
 use super::queue::{Queue, QueueLimit};
+use super::shaper::Shaper;
 use super::tracking::TrackingTimeouts;
 use crate::frame::{Frame, Mac};
 use crate::headers::{self, FiveTuple};
@@ -62,15 +63,12 @@ impl EniPlan {
     /// to the caller, who knows about placement groups.
     #[must_use]
     pub fn vpc(addr: Ipv4Addr, mac: Mac, rules: Arc<EniRules>) -> Self {
-        let count = |constant: defaults::Constant| {
-            usize::try_from(constant.value).expect("a queue length fits")
-        };
         Self {
             source_dest_check: true,
             rules: Some(rules),
-            tx_queue: QueueLimit::packets(count(defaults::TX_QUEUE)),
-            rx_queue: QueueLimit::packets(count(defaults::RX_QUEUE)),
-            ..Self::ideal(addr, mac, count(defaults::MTU_VPC))
+            tx_queue: QueueLimit::packets(defaults::TX_QUEUE.as_usize()),
+            rx_queue: QueueLimit::packets(defaults::RX_QUEUE.as_usize()),
+            ..Self::ideal(addr, mac, defaults::MTU_VPC.as_usize())
         }
     }
 }
@@ -128,7 +126,7 @@ impl Eni {
             router: plan.router,
             source_dest_check: plan.source_dest_check,
             policy,
-            flow_limit: plan.flow_limit.map(FlowLimit::new),
+            flow_limit: plan.flow_limit.clone().map(FlowLimit::new),
             tx: Queue::new(plan.tx_queue),
             rx: Queue::new(plan.rx_queue),
         }
@@ -175,13 +173,9 @@ impl Eni {
             Err(reason) => return EgressOutcome::Drop(reason),
         };
         let size = allowance.counted(frame);
-        // Frames leave the allowance no faster than its peak, so a flow may have all of a peak that
-        // is not above the flow's limit.
-        let peak = allowance.egress().map(|shaper| shaper.peak());
-        if let Some(limit) = &mut self.flow_limit
-            && peak.is_none_or(|peak| peak > limit.rate())
-        {
-            match limit.admit(flow, size, now) {
+        if let Some(limit) = &mut self.flow_limit {
+            let peak = allowance.egress().map(Shaper::peak);
+            match limit.admit(flow, size, now, peak) {
                 FlowVerdict::Pass => {}
                 FlowVerdict::HoldUntil(until) => return EgressOutcome::Hold { until },
                 FlowVerdict::Drop => return EgressOutcome::Drop(DropReason::FlowLimit),

@@ -19,7 +19,7 @@ mod shaper;
 mod tracking;
 
 pub use allowance::{Allowance, AllowancePlan, Medium};
-pub use flow_limit::FlowLimitPlan;
+pub use flow_limit::{FastPeers, FlowLimitPlan};
 pub use interface::{EgressOutcome, Eni, EniPlan, IngressOutcome};
 pub use packet_rate::PacketRatePlan;
 pub use policy::{Decision, Policy};

@@ -23,7 +23,7 @@ pub struct ShaperPlan {
     pub peak: DataRate,
     /// Rate without credits; at most the peak.
     pub baseline: DataRate,
-    /// Capacity of the bucket, in bits.
+    /// Capacity of the bucket, in bits. Without meaning where both rates are the same.
     pub bucket_bits: u64,
     /// Credits at the start, in bits; what is above the capacity is lost.
     pub credit_bits: u64,
@@ -84,7 +84,12 @@ impl Shaper {
     #[must_use]
     pub fn new(plan: &ShaperPlan) -> Self {
         assert!(plan.baseline <= plan.peak, "the baseline is above the peak");
-        let bucket = u128::from(plan.bucket_bits) * UNITS_PER_BIT;
+        let bucket_bits = if plan.baseline == plan.peak {
+            0
+        } else {
+            plan.bucket_bits
+        };
+        let bucket = u128::from(bucket_bits) * UNITS_PER_BIT;
         Self {
             peak: plan.peak,
             baseline: plan.baseline,
@@ -155,7 +160,7 @@ impl Shaper {
     pub fn credit_bits(&self, now: SimTime) -> u64 {
         let earned = self.baseline_units(now.saturating_since(self.free_at));
         let bits = (self.credit + earned).min(self.bucket) / UNITS_PER_BIT;
-        u64::try_from(bits).expect("the bucket's capacity fits")
+        u64::try_from(bits).unwrap_or(u64::MAX)
     }
 
     /// When the last frame so far has left.

@@ -111,9 +111,8 @@ impl AddressAllocator {
     /// Addresses not taken yet.
     #[must_use]
     pub fn available(&self) -> u32 {
-        let ahead =
-            u32::try_from(self.taken_ahead.len()).expect("a subnet has below 2^32 addresses");
-        self.end - self.next - ahead
+        let ahead = u32::try_from(self.taken_ahead.len()).unwrap_or(u32::MAX);
+        (self.end - self.next).saturating_sub(ahead)
     }
 
     fn first(&self) -> u32 {

@@ -51,6 +51,11 @@ impl Constant {
             class,
         }
     }
+
+    /// The value as a length or a count.
+    pub(crate) fn as_usize(&self) -> usize {
+        usize::try_from(self.value).expect("a length or a count fits")
+    }
 }
 
 macro_rules! constants {

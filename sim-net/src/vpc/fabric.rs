@@ -154,7 +154,7 @@ impl Fabric {
         } else {
             defaults::MTU_VPC
         };
-        usize::try_from(mtu.value).expect("an MTU fits")
+        mtu.as_usize()
     }
 }
 
