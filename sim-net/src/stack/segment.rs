@@ -1,0 +1,132 @@
+//! The fields of a TCP segment that the adapter reads, and the few it rewrites.
+//!
+//! Offsets are those of RFC 9293, section 3.1.
+
+/// Header fields of one segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) window: u16,
+    pub(super) flags: u8,
+    pub(super) payload: usize,
+}
+
+pub(super) const FIN: u8 = 0x01;
+pub(super) const SYN: u8 = 0x02;
+pub(super) const RST: u8 = 0x04;
+pub(super) const ACK: u8 = 0x10;
+
+const IP: usize = 20;
+const TCP: usize = 20;
+
+/// Octets of an acknowledgement without options.
+pub(super) const PURE_ACK: usize = IP + TCP;
+
+fn transport(packet: &[u8]) -> usize {
+    usize::from(packet[0] & 0x0f) * 4
+}
+
+fn word(packet: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]])
+}
+
+impl Segment {
+    /// Reads the header of a TCP packet; `None` if it is not whole.
+    pub(super) fn read(packet: &[u8]) -> Option<Self> {
+        let at = transport(packet);
+        let header = packet.get(at..at + TCP)?;
+        let data = at + usize::from(header[12] >> 4) * 4;
+        if header[12] >> 4 < 5 || data > packet.len() {
+            return None;
+        }
+        Some(Self {
+            seq: word(header, 4),
+            ack: word(header, 8),
+            window: u16::from_be_bytes([header[14], header[15]]),
+            flags: header[13],
+            payload: packet.len() - data,
+        })
+    }
+
+    pub(super) fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Whether it asks for a new connection.
+    pub(super) fn opens(&self) -> bool {
+        self.flags & (SYN | ACK | RST) == SYN
+    }
+}
+
+/// What a SYN says beyond its fixed header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SynOptions {
+    pub(super) mss: Option<u16>,
+    pub(super) window_scale: Option<u8>,
+}
+
+impl SynOptions {
+    pub(super) fn read(packet: &[u8]) -> Self {
+        let at = transport(packet);
+        let end = (at + usize::from(packet[at + 12] >> 4) * 4).min(packet.len());
+        let mut options = &packet[(at + TCP).min(end)..end];
+        let mut found = Self::default();
+        while let [kind, rest @ ..] = options {
+            options = match (kind, rest) {
+                (0, _) => break,
+                (1, _) => rest,
+                (2, [4, high, low, ..]) => {
+                    found.mss = Some(u16::from_be_bytes([*high, *low]));
+                    &rest[3..]
+                }
+                (3, [3, shift, ..]) => {
+                    found.window_scale = Some(*shift);
+                    &rest[2..]
+                }
+                (_, [len, ..]) if *len >= 2 && usize::from(*len) <= options.len() => {
+                    &options[usize::from(*len)..]
+                }
+                _ => break,
+            };
+        }
+        found
+    }
+}
+
+/// Adds `by` to the sequence number, modulo 2^32.
+pub(super) fn shift_seq(packet: &mut [u8], by: u32) {
+    let at = transport(packet) + 4;
+    let seq = word(packet, at).wrapping_add(by);
+    packet[at..at + 4].copy_from_slice(&seq.to_be_bytes());
+}
+
+/// Sets the acknowledgement number.
+pub(super) fn set_ack(packet: &mut [u8], ack: u32) {
+    let at = transport(packet) + 8;
+    packet[at..at + 4].copy_from_slice(&ack.to_be_bytes());
+}
+
+/// An acknowledgement without payload or options, made of the addresses, ports and sequence
+/// number of `packet`.
+pub(super) fn pure_ack(packet: &[u8], seq: u32, ack: u32, window: u16) -> [u8; PURE_ACK] {
+    let at = transport(packet);
+    let mut made = [0; PURE_ACK];
+    made[..IP].copy_from_slice(&packet[..IP]);
+    made[0] = 0x45;
+    made[3] = 40;
+    made[2] = 0;
+    made[IP..IP + 4].copy_from_slice(&packet[at..at + 4]);
+    made[IP + 4..IP + 8].copy_from_slice(&seq.to_be_bytes());
+    made[IP + 8..IP + 12].copy_from_slice(&ack.to_be_bytes());
+    made[IP + 12] = 0x50;
+    made[IP + 13] = ACK;
+    made[IP + 14..IP + 16].copy_from_slice(&window.to_be_bytes());
+    made
+}
+
+/// Whether sequence number `a` comes after `b`.
+pub(super) fn after(a: u32, b: u32) -> bool {
+    let ahead = a.wrapping_sub(b);
+    ahead != 0 && ahead < 1 << 31
+}

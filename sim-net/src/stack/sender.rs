@@ -1,0 +1,232 @@
+//! The sending half of a connection: what the adapter knows of it beside smoltcp, and what it adds
+//! so that a sender starts as Linux does.
+//!
+//! **Initial window.** smoltcp starts with a window of 2,048 octets (1,072 with Reno); Linux with
+//! ten segments. The window cannot be set, but it grows with each acknowledgement, and smoltcp
+//! takes an acknowledgement of whatever is in its send buffer, sent or not. So each connection's
+//! stream begins with [`Sender::priming`] phantom octets: once established they are put into the
+//! send buffer and acknowledged on the spot, at most a segment at a time, and no packet carries
+//! them. On the wire sequence numbers must not show them, so those of the handshake are moved ahead
+//! by as much: the SYN goes out with smoltcp's number plus `priming`, acknowledgements of it come
+//! in minus `priming`, and from then on the two agree.
+//!
+//! **Slow start.** smoltcp's window grows by at most one segment for each acknowledgement, Linux's
+//! by as many octets as are acknowledged. While a connection has lost nothing, an acknowledgement
+//! of several segments is therefore shown to smoltcp as one for each segment.
+//!
+//! **Small segments.** smoltcp's Nagle algorithm holds a last short segment back until everything
+//! before it is acknowledged; Linux only while another *short* one is in flight (Minshall). And
+//! without the algorithm smoltcp cuts a stream wherever the window happens to end. So it is on
+//! while at least a full segment waits, and otherwise as Minshall says.
+
+use super::options::Congestion;
+use super::segment::{self, Segment, after};
+
+/// Where smoltcp's windows start. Source: smoltcp 0.14.0, `socket/tcp/congestion/cubic.rs` and
+/// `reno.rs`, `new` (specified; a test would fail if they moved).
+fn smoltcp_initial_window(congestion: Congestion) -> usize {
+    match congestion {
+        Congestion::Cubic => 2 * 1024,
+        Congestion::Reno => 2 * 536,
+    }
+}
+
+/// Sending state of one connection, in sequence numbers of the wire.
+#[derive(Clone, Debug)]
+pub(super) struct Sender {
+    /// Largest payload of a segment, in octets.
+    pub(super) mss: usize,
+    /// Phantom octets still to be acknowledged; 0 once the connection is established.
+    pub(super) priming: u32,
+    /// Where smoltcp's window starts, and how many segments it shall have.
+    start_window: usize,
+    initial_segments: usize,
+    /// Oldest octet not yet acknowledged.
+    una: u32,
+    /// One past the newest octet ever sent.
+    max: u32,
+    /// One past the newest short segment.
+    small_end: u32,
+    /// Octets that the program has written.
+    pub(super) written: u64,
+    /// Whether nothing was ever lost and the window may still be what limits the flow.
+    slow_start: bool,
+    grown: usize,
+    /// SYNs sent.
+    pub(super) syns: u8,
+    /// Segments with payload that were sent again.
+    pub(super) retransmissions: u32,
+}
+
+impl Sender {
+    /// A sender on a route whose full segments have `mss` octets of payload, with `capacity`
+    /// octets of buffer.
+    pub(super) fn new(congestion: Congestion, segments: u32, mss: usize, capacity: usize) -> Self {
+        let start = smoltcp_initial_window(congestion);
+        let wanted = (mss * segments as usize).min(capacity);
+        let priming = u32::try_from(wanted.saturating_sub(start)).unwrap_or(0);
+        Self {
+            mss,
+            priming,
+            start_window: start,
+            initial_segments: segments as usize,
+            una: 0,
+            max: 0,
+            small_end: 0,
+            written: 0,
+            slow_start: true,
+            grown: wanted.max(start),
+            syns: 0,
+            retransmissions: 0,
+        }
+    }
+
+    /// The first sequence number of the stream, while nothing of it was sent.
+    pub(super) fn start(&self) -> u32 {
+        self.una
+    }
+
+    /// Octets by which acknowledging phantom octets must raise smoltcp's window: fewer than there
+    /// are, if the peer's segments are smaller than the route's.
+    pub(super) fn growth_wanted(&self) -> usize {
+        self.initial_segments
+            .saturating_mul(self.mss)
+            .saturating_sub(self.start_window)
+    }
+
+    /// Takes note of a segment that leaves, with its numbers as they are on the wire.
+    pub(super) fn on_sent(&mut self, segment: &Segment) {
+        if segment.has(segment::SYN) {
+            self.syns = self.syns.saturating_add(1);
+            self.una = segment.seq.wrapping_add(1);
+            self.max = self.una;
+            self.small_end = self.una;
+            return;
+        }
+        if segment.payload == 0 {
+            return;
+        }
+        if after(self.max, segment.seq) {
+            self.retransmissions += 1;
+            self.slow_start = false;
+        }
+        let len = u32::try_from(segment.payload).unwrap_or(u32::MAX);
+        let end = segment.seq.wrapping_add(len);
+        if after(end, self.max) {
+            self.max = end;
+            if segment.payload < self.mss {
+                self.small_end = end;
+            }
+        }
+    }
+
+    /// Takes note that `octets` more of the stream are acknowledged.
+    pub(super) fn on_acked(&mut self, octets: usize, capacity: usize) {
+        self.una = self.una.wrapping_add(u32::try_from(octets).unwrap_or(0));
+        if after(self.una, self.max) {
+            self.max = self.una;
+        }
+        if self.slow_start {
+            self.grown += octets;
+            self.slow_start = self.grown < capacity;
+        }
+    }
+
+    /// Whether smoltcp's Nagle algorithm must hold a short segment back, with `queued` octets in
+    /// the send buffer.
+    pub(super) fn holds_back(&self, queued: usize, nodelay: bool) -> bool {
+        let in_flight = self.max.wrapping_sub(self.una) as usize;
+        let unsent = queued.saturating_sub(in_flight);
+        unsent >= self.mss || (!nodelay && after(self.small_end, self.una))
+    }
+
+    /// The acknowledgement numbers that smoltcp is shown before `ack` itself.
+    pub(super) fn split(&self, ack: u32) -> impl Iterator<Item = u32> + use<> {
+        let step = u32::try_from(self.mss).unwrap_or(u32::MAX);
+        let acked = ack.wrapping_sub(self.una);
+        let in_flight = self.max.wrapping_sub(self.una);
+        let valid = self.slow_start && acked <= in_flight;
+        let pieces = if valid { acked.div_ceil(step) } else { 0 };
+        let una = self.una;
+        (1..pieces).map(move |piece| una.wrapping_add(piece * step))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(seq: u32, payload: usize) -> Segment {
+        Segment {
+            seq,
+            ack: 0,
+            window: 0,
+            flags: segment::ACK,
+            payload,
+        }
+    }
+
+    fn established(isn: u32) -> Sender {
+        let mut sender = Sender::new(Congestion::Cubic, 10, 1460, 1 << 20);
+        sender.on_sent(&Segment {
+            flags: segment::SYN,
+            ..data(isn, 0)
+        });
+        sender
+    }
+
+    #[test]
+    fn priming_fills_up_to_ten_segments_but_not_beyond_the_buffer() {
+        assert_eq!(established(0).priming, 14_600 - 2048);
+        let reno = Sender::new(Congestion::Reno, 10, 8961, 1 << 20);
+        assert_eq!(reno.priming, 89_610 - 1072);
+        let small = Sender::new(Congestion::Cubic, 10, 1460, 4608);
+        assert_eq!(small.priming, 4608 - 2048);
+        assert_eq!(Sender::new(Congestion::Cubic, 1, 1460, 1 << 20).priming, 0);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_shown_once_for_each_segment_until_something_is_lost() {
+        let isn = u32::MAX - 1000;
+        let mut sender = established(isn);
+        let first = isn.wrapping_add(1);
+        for n in 0..4 {
+            sender.on_sent(&data(first.wrapping_add(n * 1460), 1460));
+        }
+        let shown = |s: &Sender, octets| -> Vec<u32> {
+            let pieces = s.split(first.wrapping_add(octets));
+            pieces.map(|a| a.wrapping_sub(first)).collect()
+        };
+        assert_eq!(shown(&sender, 1460), []);
+        assert_eq!(shown(&sender, 2920), [1460]);
+        assert_eq!(shown(&sender, 5840), [1460, 2920, 4380]);
+        assert_eq!(
+            shown(&sender, 5841),
+            [],
+            "never sent, so smoltcp must judge it"
+        );
+        sender.on_sent(&data(first, 1460));
+        assert_eq!(sender.retransmissions, 1);
+        assert_eq!(shown(&sender, 5840), []);
+    }
+
+    #[test]
+    fn a_short_segment_waits_only_for_another_short_one() {
+        let mut sender = established(99);
+        assert!(
+            sender.holds_back(1460, true),
+            "a full segment waits: no cutting"
+        );
+        assert!(!sender.holds_back(100, false));
+        sender.on_sent(&data(100, 1460));
+        assert!(
+            !sender.holds_back(1560, false),
+            "only a full one is in flight"
+        );
+        sender.on_sent(&data(1560, 100));
+        assert!(sender.holds_back(1660, false));
+        assert!(!sender.holds_back(1660, true));
+        sender.on_acked(1560, 1 << 20);
+        assert!(!sender.holds_back(100, false));
+    }
+}

@@ -1,0 +1,4 @@
+//! Two stacks joined by a simulated link.
+
+mod harness;
+mod tcp;
