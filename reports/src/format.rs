@@ -48,6 +48,21 @@ pub fn nanoseconds(ns: f64) -> String {
     }
 }
 
+/// A round time beside an axis, without needless zeros: `80 µs`, `1.5 ms`.
+#[must_use]
+pub fn tick(ns: f64) -> String {
+    let text = nanoseconds(ns);
+    match text.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            format!(
+                "{} {unit}",
+                number.trim_end_matches('0').trim_end_matches('.')
+            )
+        }
+        _ => text,
+    }
+}
+
 /// A data rate in bit/s, such as `9.41 Gbit/s`.
 #[must_use]
 pub fn bits_per_second(bps: f64) -> String {
@@ -232,6 +247,9 @@ mod tests {
         assert_eq!(nanoseconds(99_960.0), "100 µs");
         assert_eq!(nanoseconds(999_600.0), "1.00 ms");
         assert_eq!(nanoseconds(100e9), "100 s");
+        assert_eq!(tick(80_000.0), "80 µs");
+        assert_eq!(tick(1_500_000.0), "1.5 ms");
+        assert_eq!(tick(200.0), "200 ns");
     }
 
     #[test]

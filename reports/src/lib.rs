@@ -13,6 +13,7 @@ pub mod csv;
 pub mod format;
 pub mod html;
 pub mod json;
+pub mod pcapng;
 pub mod record;
 pub mod results;
 pub mod schema;

@@ -50,15 +50,16 @@ pub(super) fn of_workload(
          differences in the table, not on the overlap of whiskers.",
     );
     let paths = paths(workload, modes);
+    let heaviest = overwhelming(&paths);
     let title = format!("Time per request by component, {workload}");
     add(
-        waterfall::chart(&id("hops"), &title, &paths, None),
+        waterfall::chart(&id("hops"), &title, &paths, heaviest.as_deref(), false),
         "Where the time of a request goes, request and response together.",
     );
-    if let Some(component) = overwhelming(&paths) {
+    if let Some(component) = heaviest {
         let title = format!("{title}, without {component}");
         add(
-            waterfall::chart(&id("hops-rest"), &title, &paths, Some(&component)),
+            waterfall::chart(&id("hops-rest"), &title, &paths, Some(&component), true),
             &format!("The same without {component}, which outweighs all else in every mode."),
         );
     }

@@ -33,7 +33,7 @@ pub(crate) fn times_left(svg: &mut Svg, area: &Area, scale: &Scale) {
             "tick",
             (area.left - 8.0, y + 4.0),
             Anchor::End,
-            &format::nanoseconds(value),
+            &format::tick(value),
         );
     }
 }

@@ -14,7 +14,7 @@ pub(crate) mod waterfall;
 use std::fmt::Write;
 
 /// Width of every chart in its own units; the page scales it.
-pub(crate) const WIDTH: f64 = 540.0;
+pub(crate) const WIDTH: f64 = 460.0;
 
 /// Number of series colours in the style sheet.
 pub(crate) const COLOURS: usize = 8;
@@ -129,7 +129,7 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// Rough width of a text in chart units: enough to keep labels apart.
 pub(crate) fn text_width(text: &str) -> f64 {
-    6.4 * text.chars().count() as f64
+    6.2 * text.chars().count() as f64
 }
 
 /// `text` cut to `most` characters.

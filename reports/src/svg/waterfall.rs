@@ -1,9 +1,7 @@
 //! Where the time of a request goes: one stacked bar per mode, one segment per component.
 
-use std::collections::BTreeSet;
-
 use super::scale::Scale;
-use super::{Anchor, COLOURS, Svg, WIDTH, shortened, text_width};
+use super::{Anchor, Svg, WIDTH, shortened, text_width};
 use crate::format;
 
 /// One mode's path.
@@ -18,14 +16,21 @@ const RIGHT: f64 = WIDTH - 70.0;
 const PITCH: f64 = 30.0;
 const THICKNESS: f64 = 18.0;
 const LEGEND_PITCH: f64 = 18.0;
+/// Segment colours in the style sheet: eight hues, each full and pale.
+const SEGMENT_COLOURS: usize = 16;
 
-/// Draws the bars and a legend; `None` if there is no hop. Components in `without` are left out.
+/// Draws the bars and a legend; `None` if there is no hop.
+///
+/// `neutral` is a component that outweighs all others: it is drawn without a colour of its own, or,
+/// if `rest_only`, left out.
 pub(crate) fn chart(
     id: &str,
     title: &str,
     paths: &[Path],
-    without: Option<&str>,
+    neutral: Option<&str>,
+    rest_only: bool,
 ) -> Option<String> {
+    let without = neutral.filter(|_| rest_only);
     let shown = |p: &Path| -> Vec<(String, f64)> {
         p.hops
             .iter()
@@ -40,8 +45,8 @@ pub(crate) fn chart(
     if most <= 0.0 {
         return None;
     }
-    let order = components(&bars);
-    let legend = legend_lines(&order);
+    let order = components(paths, neutral);
+    let legend = legend_lines(&order, without);
     let body = PITCH * bars.len() as f64;
     let height = body + 14.0 + LEGEND_PITCH * legend.len() as f64;
     let mut svg = Svg::new(
@@ -81,35 +86,20 @@ pub(crate) fn chart(
     Some(svg.finish())
 }
 
-/// Components by the order in which paths meet them; the largest ones get a colour of their own.
-fn components(bars: &[(&str, Vec<(String, f64)>)]) -> Vec<(String, Option<usize>)> {
-    let mut totals: Vec<(String, f64)> = Vec::new();
-    for (name, ns) in bars.iter().flat_map(|(_, hops)| hops) {
-        match totals.iter_mut().find(|(known, _)| known == name) {
-            Some((_, total)) => *total += ns,
-            None => totals.push((name.clone(), *ns)),
-        }
-    }
-    let mut by_size: Vec<&(String, f64)> = totals.iter().collect();
-    by_size.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    // When there are more components than colours, the last colour stands for all the rest.
-    let own = if totals.len() > COLOURS {
-        COLOURS - 1
-    } else {
-        COLOURS
-    };
-    let coloured: BTreeSet<&str> = by_size.iter().take(own).map(|(n, _)| n.as_str()).collect();
+/// Components in the order in which paths meet them, each with its colour. The one in `neutral` has
+/// none, so that all others keep theirs in a chart without it.
+fn components(paths: &[Path], neutral: Option<&str>) -> Vec<(String, Option<usize>)> {
+    let mut order: Vec<(String, Option<usize>)> = Vec::new();
     let mut next = 0;
-    totals
-        .iter()
-        .map(|(name, _)| {
-            let colour = coloured.contains(name.as_str()).then(|| {
-                next += 1;
-                next - 1
-            });
-            (name.clone(), colour)
-        })
-        .collect()
+    for (name, _) in paths.iter().flat_map(|p| &p.hops) {
+        if order.iter().any(|(known, _)| known == name) {
+            continue;
+        }
+        let coloured = neutral != Some(name.as_str()) && next < SEGMENT_COLOURS;
+        order.push((name.clone(), coloured.then_some(next)));
+        next += usize::from(coloured);
+    }
+    order
 }
 
 fn class(order: &[(String, Option<usize>)], component: &str) -> String {
@@ -121,15 +111,14 @@ fn class(order: &[(String, Option<usize>)], component: &str) -> String {
 }
 
 /// Legend entries broken into lines that fit the chart.
-fn legend_lines(order: &[(String, Option<usize>)]) -> Vec<Vec<(String, String)>> {
-    let mut entries: Vec<(String, String)> = order
+fn legend_lines(
+    order: &[(String, Option<usize>)],
+    without: Option<&str>,
+) -> Vec<Vec<(String, String)>> {
+    let entries = order
         .iter()
-        .filter(|(_, colour)| colour.is_some())
-        .map(|(name, _)| (class(order, name), shortened(name, 40)))
-        .collect();
-    if order.iter().any(|(_, colour)| colour.is_none()) {
-        entries.push(("rest".to_owned(), "other components".to_owned()));
-    }
+        .filter(|(name, _)| without != Some(name.as_str()))
+        .map(|(name, _)| (class(order, name), shortened(name, 40)));
     let mut lines: Vec<Vec<(String, String)>> = vec![Vec::new()];
     let mut used = 0.0;
     for entry in entries {
