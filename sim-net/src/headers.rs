@@ -95,6 +95,15 @@ pub struct TcpFlags {
 
 const IPV4_HEADER: usize = 20;
 
+/// Whether the octets begin with a whole IPv4 header. What is not named as fallible below may only
+/// be asked of such a packet.
+#[must_use]
+pub fn is_ipv4(packet: &[u8]) -> bool {
+    packet.len() >= IPV4_HEADER
+        && packet[0] >> 4 == 4
+        && (IPV4_HEADER..=packet.len()).contains(&header_len(packet))
+}
+
 fn header_len(packet: &[u8]) -> usize {
     usize::from(packet[0] & 0x0f) * 4
 }
@@ -143,7 +152,7 @@ pub fn dont_fragment(packet: &[u8]) -> bool {
 /// short to carry the ports that its protocol has.
 #[must_use]
 pub fn five_tuple(packet: &[u8]) -> Option<FiveTuple> {
-    if packet.len() < IPV4_HEADER || packet[0] >> 4 != 4 {
+    if !is_ipv4(packet) {
         return None;
     }
     let at = header_len(packet);
@@ -170,7 +179,7 @@ pub fn five_tuple(packet: &[u8]) -> Option<FiveTuple> {
 /// The flags of a TCP segment; `None` for anything else.
 #[must_use]
 pub fn tcp_flags(packet: &[u8]) -> Option<TcpFlags> {
-    if protocol(packet) != Protocol::Tcp {
+    if !is_ipv4(packet) || protocol(packet) != Protocol::Tcp {
         return None;
     }
     let bits = *packet.get(header_len(packet) + 13)?;
@@ -185,6 +194,9 @@ pub fn tcp_flags(packet: &[u8]) -> Option<TcpFlags> {
 /// Octets of payload after the transport header; 0 for what is neither TCP nor UDP.
 #[must_use]
 pub fn payload_len(packet: &[u8]) -> usize {
+    if !is_ipv4(packet) {
+        return 0;
+    }
     let at = header_len(packet);
     let headers = match protocol(packet) {
         Protocol::Tcp => packet
@@ -200,7 +212,7 @@ pub fn payload_len(packet: &[u8]) -> usize {
 /// the packet is no ICMP error.
 #[must_use]
 pub fn icmp_error_quote(packet: &[u8]) -> Option<&[u8]> {
-    if protocol(packet) != Protocol::Icmp {
+    if !is_ipv4(packet) || protocol(packet) != Protocol::Icmp {
         return None;
     }
     let at = header_len(packet);
@@ -230,12 +242,15 @@ pub fn set_dst(packet: &mut [u8], to: SocketAddrV4) {
 fn set_port(packet: &mut [u8], offset: usize, port: u16) {
     let at = match protocol(packet) {
         Protocol::Tcp | Protocol::Udp => header_len(packet) + offset,
-        Protocol::Icmp if offset == 0 && matches!(packet[header_len(packet)], 0 | 8) => {
+        Protocol::Icmp if offset == 0 && matches!(packet.get(header_len(packet)), Some(0 | 8)) => {
             header_len(packet) + 4
         }
         _ => return,
     };
-    packet[at..at + 2].copy_from_slice(&port.to_be_bytes());
+    // A packet cut off before its ports has none to rewrite.
+    if let Some(field) = packet.get_mut(at..at + 2) {
+        field.copy_from_slice(&port.to_be_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -315,5 +330,16 @@ pub(crate) mod tests {
             assert_eq!(five_tuple(&p[..len]), None, "{len} octets");
         }
         assert!(five_tuple(&p).is_some());
+    }
+
+    #[test]
+    fn a_header_length_that_cannot_be_is_no_packet() {
+        let mut p = packet(tuple(Protocol::Tcp, "1.1.1.1:1", "2.2.2.2:2"), 0x02, 0);
+        for words in (0..5).chain(11..16) {
+            p[0] = 0x40 | words;
+            assert!(!is_ipv4(&p), "{words} words");
+            assert_eq!((five_tuple(&p), tcp_flags(&p)), (None, None));
+            assert_eq!((payload_len(&p), icmp_error_quote(&p)), (0, None));
+        }
     }
 }

@@ -93,12 +93,16 @@ drop_reasons! {
     FilterOutput => "filter_output",
     /// The connection tracking table is full.
     ConntrackTableFull => "conntrack_table_full",
+    /// Another connection had the same tuple when the connection was to be tracked.
+    ConntrackInsertFailed => "conntrack_insert_failed",
     /// No port is left to translate the source to.
     NatPortsExhausted => "nat_ports_exhausted",
     /// The bridge has no port for it.
     BridgeNoPort => "bridge_no_port",
     /// The frame came back to the bridge port it left by, and hairpin mode is off.
     BridgeHairpinOff => "bridge_hairpin_off",
+    /// A frame for an unknown station was copied to every port of a bridge, and is gone itself.
+    Flooded => "flooded",
     /// A flooded copy reached a station it was not meant for.
     NotForUs => "not_for_us",
     /// The listener's queue of connections was full.
