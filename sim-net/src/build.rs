@@ -1,1 +1,202 @@
-//! build
+//! From a plan to a world.
+
+mod address;
+mod machines;
+mod roles;
+mod targets;
+
+use std::sync::Arc;
+
+use sim_core::{Engine, PartitionId, SimTime, Streams};
+
+use self::address::Addresses;
+use crate::headers::Protocol;
+use crate::ids::{AppId, FlowTag};
+use crate::machine::{Event, Machine, WorkloadRecord};
+use crate::mode::{Layout, Site, lay_out};
+use crate::plan::Plan;
+use crate::vpc::AddressError;
+use crate::world::{TaskAddress, World};
+
+/// Why no world can be made of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A task that needs an instance has none.
+    #[error("task `{task}` is placed on no instance")]
+    NoInstance {
+        /// The task.
+        task: String,
+    },
+    /// A task that needs an interface has no network.
+    #[error("task `{task}` has no network configuration")]
+    NoTaskNetwork {
+        /// The task.
+        task: String,
+    },
+    /// A Fargate task has no size.
+    #[error("task `{task}` has no Fargate size")]
+    NoTaskSize {
+        /// The task.
+        task: String,
+    },
+    /// A bridge task on an instance without Docker.
+    #[error("task `{task}` needs `docker0`, and Docker does not run on its instance")]
+    NoDocker {
+        /// The task.
+        task: String,
+    },
+    /// A bridge has all the ports that Linux allows.
+    #[error("bridge `{bridge}` is full")]
+    BridgeFull {
+        /// The bridge.
+        bridge: String,
+    },
+    /// Two programs of one namespace want the same port.
+    #[error(
+        "port {port}/{protocol} of `{namespace}` on `{machine}` is in use: address already in use"
+    )]
+    PortTaken {
+        /// The machine.
+        machine: String,
+        /// The namespace.
+        namespace: String,
+        /// The port.
+        port: u16,
+        /// TCP or UDP.
+        protocol: Protocol,
+    },
+    /// A subnet has no address left.
+    #[error("interface `{interface}`: {error}")]
+    Address {
+        /// Whom the address was for.
+        interface: String,
+        /// What is wrong.
+        error: AddressError,
+    },
+    /// The fabric refuses the addresses or latencies.
+    #[error(transparent)]
+    Fabric(#[from] crate::vpc::FabricError),
+}
+
+impl BuildError {
+    pub(crate) fn port_taken(machine: &str, netns: &str, port: u16, protocol: Protocol) -> Self {
+        Self::PortTaken {
+            machine: machine.into(),
+            namespace: netns.into(),
+            port,
+            protocol,
+        }
+    }
+}
+
+/// Makes the world of a plan.
+///
+/// Everything random in it hangs on `master_seed`, the replication and names, not on numbers:
+/// the same workload has the same arrivals in every mode.
+///
+/// # Errors
+/// If the plan contradicts itself, a port is taken twice, or a subnet is full.
+pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, BuildError> {
+    let streams = Streams::for_replication(master_seed, replication);
+    let addresses = Addresses::allocate(plan)?;
+    let fabric = Arc::new(addresses.fabric(plan)?);
+    let rules = addresses.rules(plan);
+    let times = Times::of(plan);
+    let records = records(plan, &times);
+    let mut machines = machines::build(plan, &addresses, &fabric, &rules, streams, &records)?;
+    let mut layout = Layout {
+        machines: &mut machines.builders,
+        task_enis: &machines.task_enis,
+        micro_vms: &machines.micro_vms,
+    };
+    let mut sites = Vec::with_capacity(plan.tasks.len());
+    for task in &plan.tasks {
+        sites.push(lay_out(task, &mut layout)?);
+    }
+    let placed = targets::Placed {
+        plan,
+        sites: &sites,
+        machines: &machines,
+    };
+    let servers = roles::servers(&placed, streams);
+    let clients = roles::clients(&placed, streams);
+    roles::start(servers, clients.programs, &mut machines.builders)?;
+    let placements = placements(plan, &sites, &machines.builders);
+    let (machines, starts): (Vec<_>, Vec<_>) = machines
+        .builders
+        .into_iter()
+        .map(|builder| builder.finish())
+        .unzip();
+    let mut engine = Engine::new(machines, fabric.min_latency());
+    start(&mut engine, &starts);
+    Ok(World::new(engine, plan, clients.reach, placements, times))
+}
+
+/// The times of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) start: SimTime,
+    pub(crate) end: SimTime,
+    pub(crate) stop: SimTime,
+}
+
+impl Times {
+    fn of(plan: &Plan) -> Self {
+        let start = SimTime::ZERO + plan.measure.warmup;
+        let end = start + plan.measure.duration;
+        Self {
+            start,
+            end,
+            stop: end + plan.measure.cooldown,
+        }
+    }
+}
+
+/// The tag of what no workload or probe is accountable for.
+pub(crate) fn idle_tag(plan: &Plan) -> FlowTag {
+    FlowTag::new(plan.workloads.len() + plan.probes.len())
+}
+
+/// The tag of a probe.
+pub(crate) fn probe_tag(plan: &Plan, probe: usize) -> FlowTag {
+    FlowTag::new(plan.workloads.len() + probe)
+}
+
+fn records(plan: &Plan, times: &Times) -> Vec<WorkloadRecord> {
+    let record = WorkloadRecord::new(times.start, times.end, times.stop);
+    vec![record; idle_tag(plan).index() + 1]
+}
+
+/// Starts every program with [`crate::app::START`] at time zero.
+fn start(engine: &mut Engine<Machine>, starts: &[Vec<AppId>]) {
+    for (index, apps) in starts.iter().enumerate() {
+        let id = PartitionId::new(index);
+        for &app in apps {
+            let entity = engine.partition(id).app_entity(app);
+            let event = Event::AppTimer {
+                app,
+                token: crate::app::START,
+            };
+            engine.schedule(id, entity, SimTime::ZERO, event);
+        }
+    }
+}
+
+fn placements(
+    plan: &Plan,
+    sites: &[Vec<Site>],
+    machines: &[crate::mode::MachineBuilder],
+) -> Vec<TaskAddress> {
+    plan.tasks
+        .iter()
+        .zip(sites)
+        .map(|(task, sites)| TaskAddress {
+            task: task.name.clone(),
+            host: sites
+                .first()
+                .map_or_else(String::new, |s| machines[s.machine].name().into()),
+            address: sites.first().and_then(|site| site.service),
+        })
+        .collect()
+}

@@ -1,6 +1,7 @@
 //! A frame as it travels: an IPv4 packet with its link-layer facts beside it.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use sim_core::SimTime;
 
@@ -68,6 +69,8 @@ pub struct FrameMeta {
     pub tag: FlowTag,
     /// When a stack made the packet.
     pub origin: SimTime,
+    /// The router or host that the sending namespace chose to hand the packet to.
+    pub next_hop: Ipv4Addr,
 }
 
 impl FrameMeta {
@@ -80,6 +83,7 @@ impl FrameMeta {
             vlan: 0,
             tag,
             origin,
+            next_hop: Ipv4Addr::UNSPECIFIED,
         }
     }
 }

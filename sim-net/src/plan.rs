@@ -2,6 +2,7 @@
 //! world of it. Indices refer to the vectors of the same plan.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -29,7 +30,13 @@ pub enum Mode {
 
 impl Mode {
     /// All modes, in the order in which reports list them.
-    pub const ALL: [Self; 5] = [Self::None, Self::Bridge, Self::Host, Self::Awsvpc, Self::Fargate];
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::Bridge,
+        Self::Host,
+        Self::Awsvpc,
+        Self::Fargate,
+    ];
 
     /// The name in command lines and results.
     #[must_use]
@@ -63,6 +70,10 @@ pub struct Plan {
     pub hosts: Vec<HostPlan>,
     /// What runs on them.
     pub workloads: Vec<WorkloadPlan>,
+    /// Ports that something listens on beside those that containers publish and workloads name.
+    pub listeners: Vec<ListenerPlan>,
+    /// Single attempts to reach an address, each made once.
+    pub probes: Vec<ProbePlan>,
     /// What is measured when.
     pub measure: MeasurePlan,
 }
@@ -96,7 +107,10 @@ pub struct BandwidthPlan {
 
 /// How Docker and the host kernel of an instance are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent daemon settings")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent daemon settings"
+)]
 pub struct DockerPlan {
     /// Whether Docker runs and has installed its rules in the host's namespace.
     pub enabled: bool,
@@ -250,6 +264,38 @@ pub struct Target {
     pub place: Place,
     /// The port that it listens on.
     pub port: u16,
+}
+
+/// A program that accepts and answers nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerPlan {
+    /// Where it listens.
+    pub target: Target,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+/// One attempt to reach an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbePlan {
+    /// Where the attempt is made.
+    pub from: Place,
+    /// Whom it is for.
+    pub to: ProbeAddress,
+    /// Port.
+    pub port: u16,
+    /// TCP (a connection is opened) or UDP (a datagram is sent and echoed).
+    pub protocol: Protocol,
+}
+
+/// The address that a probe is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeAddress {
+    /// This address.
+    Literal(Ipv4Addr),
+    /// The address of the namespace in which a program runs, before any translation: a container's
+    /// own address in bridge mode, the instance's in host mode, the task's in `awsvpc`.
+    Of(Place),
 }
 
 /// A load and what it measures.

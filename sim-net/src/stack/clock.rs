@@ -63,8 +63,8 @@ impl Clock {
     /// A simulated duration on this clock, rounded up.
     pub(super) fn lasting(&self, duration: SimDuration) -> Duration {
         let ps = duration.as_ps();
-        let cut = ps % PS_PER_US * self.scale % PS_PER_US != 0;
-        Duration::from_micros(self.scaled(ps).saturating_add(u64::from(cut)))
+        let whole = (ps % PS_PER_US * self.scale).is_multiple_of(PS_PER_US);
+        Duration::from_micros(self.scaled(ps).saturating_add(u64::from(!whole)))
     }
 
     fn micros_at(&self, time: SimTime) -> u64 {

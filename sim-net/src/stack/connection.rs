@@ -211,6 +211,11 @@ impl Connection {
         self.sockets.get(self.handle)
     }
 
+    #[cfg(test)]
+    pub(super) fn socket_count(&self) -> usize {
+        self.sockets.iter().count()
+    }
+
     pub(super) fn meta(&self, now: SimTime) -> FrameMeta {
         FrameMeta::new(self.options.tag, now)
     }

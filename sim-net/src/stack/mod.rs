@@ -137,6 +137,11 @@ impl Stack {
         self.time_wait.len()
     }
 
+    #[cfg(test)]
+    fn largest_socket_set(&self) -> usize {
+        self.connections.largest_socket_set()
+    }
+
     /// The seed of a new connection's initial sequence number.
     fn next_seed(&mut self, key: ConnKey) -> u64 {
         self.serial += 1;

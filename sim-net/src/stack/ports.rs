@@ -52,7 +52,7 @@ impl EphemeralPorts {
         let hash = mix(self.seed ^ pair ^ mix(u64::from(to.port())));
         let entry = &mut self.offsets[usize::from(hash.to_be_bytes()[0])];
         let [_, _, _, _, a, b, c, d] = hash.to_be_bytes();
-        let start = u32::from_be_bytes([a, b, c, d]).wrapping_add(*entry) % count & !1;
+        let start = (u32::from_be_bytes([a, b, c, d]).wrapping_add(*entry) % count) & !1;
         let even = count.next_multiple_of(2);
         for parity in 0..2 {
             for step in 0..even / 2 {

@@ -56,6 +56,13 @@ impl ConnectionTable {
         Some(gone)
     }
 
+    /// The most sockets that one segment makes smoltcp look at.
+    #[cfg(test)]
+    pub(super) fn largest_socket_set(&self) -> usize {
+        let sets = self.slots.iter().flatten().map(|c| c.socket_count());
+        sets.max().unwrap_or(0)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.live
     }

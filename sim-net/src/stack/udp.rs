@@ -71,6 +71,9 @@ impl Stack {
     /// # Errors
     /// [`SocketError::AddressInUse`] as for [`Stack::listen`]; [`SocketError::PortsExhausted`] if
     /// no ephemeral port is left.
+    ///
+    /// # Panics
+    /// Never: a new socket takes any port but 0.
     pub fn bind_udp(
         &mut self,
         owner: AppId,
@@ -140,6 +143,9 @@ impl Stack {
     /// # Errors
     /// [`SocketError::MessageTooLong`] if it does not fit one packet,
     /// [`SocketError::InvalidDestination`] for port 0 or no address, [`SocketError::Closed`].
+    ///
+    /// # Panics
+    /// Never: each datagram leaves before the next is made.
     #[expect(
         clippy::too_many_arguments,
         reason = "they are those of sendto and of every stack call"

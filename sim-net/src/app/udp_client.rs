@@ -1,0 +1,136 @@
+//! A client that sends requests as datagrams. What gets lost stays lost.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use sim_core::{SimDuration, SimTime};
+
+use super::{AppEvent, Generator, Os, START};
+use crate::ids::{FlowTag, UdpId};
+use crate::machine::ErrorKind;
+use crate::stack::SocketEvent;
+
+const ARRIVAL: u32 = 1;
+const SWEEP: u32 = 2;
+
+/// What a client needs to know.
+#[derive(Clone, Debug)]
+pub struct UdpClientConfig {
+    /// The workload.
+    pub tag: FlowTag,
+    /// Whom to ask; requests go round them.
+    pub targets: Vec<SocketAddrV4>,
+    /// Octets of a request, at least eight.
+    pub request: usize,
+    /// When a request without an answer is lost.
+    pub timeout: SimDuration,
+}
+
+/// The client.
+#[derive(Debug)]
+pub struct UdpClient {
+    config: UdpClientConfig,
+    load: Generator,
+    socket: Option<UdpId>,
+    sequence: u64,
+    waiting: BTreeMap<u64, SimTime>,
+}
+
+impl UdpClient {
+    /// A client whose requests are due when `load` says.
+    #[must_use]
+    pub fn new(config: UdpClientConfig, load: Generator) -> Self {
+        Self {
+            config,
+            load,
+            socket: None,
+            sequence: 0,
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// The workload and due times of requests without an answer yet.
+    #[must_use]
+    pub fn unfinished(&self) -> (FlowTag, Vec<SimTime>) {
+        (self.config.tag, self.waiting.values().copied().collect())
+    }
+
+    pub(super) fn on_event(&mut self, event: AppEvent, os: &mut Os<'_, '_, '_>) {
+        match event {
+            AppEvent::Timer(START) => {
+                self.socket = os.bind_udp(self.config.tag).ok();
+                self.load.arm(os, ARRIVAL);
+                os.timer(os.now() + self.config.timeout / 2, SWEEP);
+            }
+            AppEvent::Timer(ARRIVAL) => self.arrive(os),
+            AppEvent::Timer(SWEEP) => self.sweep(os),
+            AppEvent::Socket(SocketEvent::UdpReadable { udp, .. }) => self.read(udp, os),
+            AppEvent::Socket(SocketEvent::UdpUnreachable { .. }) => self.refused(os),
+            _ => {}
+        }
+    }
+
+    fn arrive(&mut self, os: &mut Os<'_, '_, '_>) {
+        let now = os.now();
+        while let Some(due) = self.load.pop_due(now) {
+            os.record(self.config.tag).due(due);
+            self.ask(due, os);
+        }
+        self.load.arm(os, ARRIVAL);
+    }
+
+    fn ask(&mut self, due: SimTime, os: &mut Os<'_, '_, '_>) {
+        let tag = self.config.tag;
+        let Some(socket) = self.socket else {
+            os.record(tag).failed(due, ErrorKind::PortsExhausted);
+            return;
+        };
+        let targets = &self.config.targets;
+        let target = targets[usize::try_from(self.sequence).unwrap_or(0) % targets.len()];
+        let sequence = self.sequence;
+        self.sequence += 1;
+        match os.udp_send(socket, target, self.config.request, sequence, tag) {
+            Ok(()) => {
+                self.waiting.insert(sequence, due);
+            }
+            Err(kind) => self.lost(due, kind, os),
+        }
+    }
+
+    fn lost(&mut self, due: SimTime, kind: ErrorKind, os: &mut Os<'_, '_, '_>) {
+        os.record(self.config.tag).failed(due, kind);
+        self.load.after_answer(os.now());
+        self.load.arm(os, ARRIVAL);
+    }
+
+    fn read(&mut self, udp: UdpId, os: &mut Os<'_, '_, '_>) {
+        let tag = self.config.tag;
+        while let Some(datagram) = os.udp_recv(udp) {
+            let now = os.now();
+            os.record(tag).received(now, datagram.len);
+            if let Some(due) = self.waiting.remove(&datagram.header) {
+                os.record(tag).answered(due, now);
+                self.load.after_answer(now);
+            }
+        }
+        self.load.arm(os, ARRIVAL);
+    }
+
+    /// The target's kernel says that nothing listens. It does not say to which request.
+    fn refused(&mut self, os: &mut Os<'_, '_, '_>) {
+        if let Some((_, due)) = self.waiting.pop_first() {
+            self.lost(due, ErrorKind::Refused, os);
+        }
+    }
+
+    fn sweep(&mut self, os: &mut Os<'_, '_, '_>) {
+        let now = os.now();
+        while let Some((&sequence, &due)) = self.waiting.first_key_value()
+            && now.saturating_since(due) >= self.config.timeout
+        {
+            self.waiting.remove(&sequence);
+            self.lost(due, ErrorKind::TimedOut, os);
+        }
+        os.timer(now + self.config.timeout / 2, SWEEP);
+    }
+}

@@ -1,0 +1,164 @@
+//! The machines of a plan, with their interfaces but without tasks and programs.
+
+use std::sync::Arc;
+
+use sim_core::Streams;
+
+use super::address::{Addresses, Interface};
+use super::{BuildError, idle_tag};
+use crate::cost::CostProfile;
+use crate::eni::{Allowance, AllowancePlan, EniPlan, FlowLimitPlan, PacketRatePlan, ShaperPlan};
+use crate::frame::Mac;
+use crate::machine::{Account, Machine, WorkloadRecord};
+use crate::mode::{Attachment, EniSpec, MachineBuilder};
+use crate::plan::{BandwidthPlan, Plan};
+use crate::vpc::{EniRules, Fabric};
+
+/// The machines: instances, micro-VMs, other machines.
+#[derive(Debug)]
+pub(super) struct Machines {
+    pub(super) builders: Vec<MachineBuilder>,
+    pub(super) task_enis: Vec<(String, EniSpec)>,
+    pub(super) micro_vms: Vec<(String, usize)>,
+    /// Number of the first machine that ECS does not manage.
+    pub(super) first_host: usize,
+}
+
+struct Factory<'a> {
+    plan: &'a Plan,
+    fabric: &'a Arc<Fabric>,
+    rules: &'a [Arc<EniRules>],
+    streams: Streams,
+    records: &'a [WorkloadRecord],
+}
+
+pub(super) fn build(
+    plan: &Plan,
+    addresses: &Addresses,
+    fabric: &Arc<Fabric>,
+    rules: &[Arc<EniRules>],
+    streams: Streams,
+    records: &[WorkloadRecord],
+) -> Result<Machines, BuildError> {
+    let factory = Factory {
+        plan,
+        fabric,
+        rules,
+        streams,
+        records,
+    };
+    let mut builders = Vec::new();
+    for (instance, interface) in plan.instances.iter().zip(&addresses.instances) {
+        let i = instance;
+        let shape = Shape {
+            cores: i.cores,
+            profile: &i.profile,
+            bandwidth: Some(i.bandwidth),
+        };
+        let mut builder = factory.machine(&i.name, builders.len(), &shape);
+        let mut spec = factory.eni(interface, Some(i.bandwidth));
+        spec.plan.source_dest_check = i.source_dest_check;
+        builder.attach_eni(builder.root(), &spec, Attachment::Interface);
+        builder.install_container_instance(i.docker, i.trunking)?;
+        builders.push(builder);
+    }
+    let mut task_enis = Vec::new();
+    let mut micro_vms = Vec::new();
+    for (task, interface) in plan.tasks.iter().zip(&addresses.tasks) {
+        let Some(interface) = interface else { continue };
+        let mut bandwidth = task.instance.map(|index| plan.instances[index].bandwidth);
+        if let Some(f) = &task.fargate {
+            bandwidth = Some(f.bandwidth);
+            let shape = Shape {
+                cores: f.cores,
+                profile: &f.profile,
+                bandwidth,
+            };
+            micro_vms.push((task.name.clone(), builders.len()));
+            builders.push(factory.machine(&task.name, builders.len(), &shape));
+        } else if task.instance.is_none() {
+            return Err(BuildError::NoTaskSize {
+                task: task.name.clone(),
+            });
+        }
+        task_enis.push((task.name.clone(), factory.eni(interface, bandwidth)));
+    }
+    let first_host = builders.len();
+    for (host, interface) in plan.hosts.iter().zip(&addresses.hosts) {
+        let shape = Shape {
+            cores: host.cores,
+            profile: &host.profile,
+            bandwidth: host.bandwidth,
+        };
+        let mut builder = factory.machine(&host.name, builders.len(), &shape);
+        let mut spec = factory.eni(interface, host.bandwidth);
+        spec.plan.mtu = host.mtu;
+        builder.attach_eni(builder.root(), &spec, Attachment::Interface);
+        builders.push(builder);
+    }
+    debug_assert_eq!(first_host, plan.instances.len() + addresses.micro_vms);
+    Ok(Machines {
+        builders,
+        task_enis,
+        micro_vms,
+        first_host,
+    })
+}
+
+struct Shape<'a> {
+    cores: usize,
+    profile: &'a Arc<CostProfile>,
+    bandwidth: Option<BandwidthPlan>,
+}
+
+impl Factory<'_> {
+    fn machine(&self, name: &str, index: usize, shape: &Shape<'_>) -> MachineBuilder {
+        let account = Account {
+            records: self.records.to_vec(),
+            ..Account::default()
+        };
+        let machine = Machine::new(
+            name.to_owned(),
+            shape.cores,
+            shape.profile.clone(),
+            Allowance::new(&allowance(shape.bandwidth)),
+            self.fabric.clone(),
+            account,
+        );
+        MachineBuilder::new(machine, index, self.streams, idle_tag(self.plan))
+    }
+
+    fn eni(&self, interface: &Interface, bandwidth: Option<BandwidthPlan>) -> EniSpec {
+        let subnet = self.plan.vpc.subnets[interface.subnet].cidr;
+        let rules = self.rules[interface.endpoint.index()].clone();
+        // The link-layer address is given when the interface is attached.
+        let mut plan = EniPlan::vpc(interface.addr, Mac::default(), rules);
+        plan.router = subnet.hosts().next();
+        plan.flow_limit = bandwidth
+            .and_then(|b| b.single_flow)
+            .map(FlowLimitPlan::new);
+        EniSpec {
+            name: interface.name.clone(),
+            addr: interface.addr,
+            subnet,
+            plan,
+            endpoint: interface.endpoint,
+        }
+    }
+}
+
+fn allowance(bandwidth: Option<BandwidthPlan>) -> AllowancePlan {
+    let Some(b) = bandwidth else {
+        return AllowancePlan::IDEAL;
+    };
+    let shaper = ShaperPlan {
+        peak: b.peak,
+        baseline: b.baseline,
+        bucket_bits: b.credit_bits,
+        credit_bits: b.credit_bits,
+    };
+    AllowancePlan {
+        packets: b.packet_rate.map(PacketRatePlan::new),
+        ..AllowancePlan::instance(shaper)
+    }
+}

@@ -1,0 +1,360 @@
+//! The programs of a plan: who listens where and does what, and who makes which load.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use sim_core::{ByteSize, SimDuration, Streams};
+
+use super::targets::Placed;
+use super::{BuildError, probe_tag};
+use crate::app::{
+    App, BulkClient, BulkConfig, Call, Generator, Probe, RequestClient, RequestClientConfig, Role,
+    UdpClient, UdpClientConfig,
+};
+use crate::headers::Protocol;
+use crate::ids::{FlowTag, NetnsId};
+use crate::mode::MachineBuilder;
+use crate::plan::{
+    Arrivals, CallPlan, Direction, Load, Place, RequestPlan, ServiceTime, Target, WorkloadKind,
+    WorkloadPlan,
+};
+use crate::world::Reach;
+
+/// A listening port and what it does for each workload.
+#[derive(Debug)]
+pub(super) struct ServerSpec {
+    machine: usize,
+    netns: NetnsId,
+    port: u16,
+    protocol: Protocol,
+    roles: Vec<(FlowTag, Role)>,
+}
+
+/// A program that runs from the start.
+#[derive(Debug)]
+pub(super) struct Program {
+    machine: usize,
+    netns: NetnsId,
+    app: App,
+}
+
+/// The clients, and whether each workload and probe can reach anything at all.
+#[derive(Debug)]
+pub(super) struct Clients {
+    pub(super) programs: Vec<Program>,
+    pub(super) reach: Vec<Reach>,
+}
+
+fn octets(size: ByteSize) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX).max(1)
+}
+
+/// A datagram carries its number in eight octets.
+fn datagram(size: ByteSize) -> usize {
+    octets(size).max(8)
+}
+
+fn label(placed: &Placed<'_>, place: Place) -> String {
+    match place {
+        Place::Container { task, container } => {
+            let task = &placed.plan.tasks[task];
+            format!("{}/{}", task.name, task.containers[container].name)
+        }
+        Place::Instance(index) => placed.plan.instances[index].name.clone(),
+        Place::Host(index) => placed.plan.hosts[index].name.clone(),
+    }
+}
+
+/// Every listening port: what containers publish, what workloads need, what the plan adds.
+pub(super) fn servers(placed: &Placed<'_>, streams: Streams) -> Vec<ServerSpec> {
+    let mut roles: BTreeMap<(Place, u16, Protocol), Vec<(FlowTag, Role)>> = BTreeMap::new();
+    for (task_index, task) in placed.plan.tasks.iter().enumerate() {
+        for (index, container) in task.containers.iter().enumerate() {
+            let place = Place::Container {
+                task: task_index,
+                container: index,
+            };
+            for port in &container.ports {
+                roles
+                    .entry((place, port.container_port, port.protocol))
+                    .or_default();
+            }
+        }
+    }
+    for listener in &placed.plan.listeners {
+        let Target { place, port } = listener.target;
+        roles.entry((place, port, listener.protocol)).or_default();
+    }
+    for (index, workload) in placed.plan.workloads.iter().enumerate() {
+        let tag = FlowTag::new(index);
+        for &target in &workload.to {
+            let role = entry_role(placed, workload, target, streams);
+            let key = (target.place, target.port, workload.protocol);
+            roles.entry(key).or_default().push((tag, role));
+        }
+        let WorkloadKind::Request(request) = &workload.kind else {
+            continue;
+        };
+        for (step, call) in request.calls.iter().enumerate() {
+            for &target in &call.to {
+                let name = format!(
+                    "{}/call/{step}/{}",
+                    workload.name,
+                    label(placed, target.place)
+                );
+                let role = answer(
+                    call.request,
+                    call.response,
+                    call.service_time,
+                    &name,
+                    streams,
+                );
+                let key = (target.place, target.port, Protocol::Tcp);
+                roles.entry(key).or_default().push((tag, role));
+            }
+        }
+    }
+    let spec = |((place, port, protocol), roles)| {
+        let (machine, netns) = placed.namespace(place);
+        ServerSpec {
+            machine,
+            netns,
+            port,
+            protocol,
+            roles,
+        }
+    };
+    roles.into_iter().map(spec).collect()
+}
+
+fn answer(
+    request: ByteSize,
+    response: ByteSize,
+    service: ServiceTime,
+    name: &str,
+    streams: Streams,
+) -> Role {
+    Role::Answer {
+        request: octets(request),
+        response: octets(response),
+        service,
+        calls: Vec::new(),
+        rng: Box::new(streams.stream(name, "service time")),
+    }
+}
+
+fn entry_role(
+    placed: &Placed<'_>,
+    workload: &WorkloadPlan,
+    target: Target,
+    streams: Streams,
+) -> Role {
+    match &workload.kind {
+        WorkloadKind::Bulk {
+            direction: Direction::Upload,
+            ..
+        } => Role::Sink,
+        WorkloadKind::Bulk { bytes, .. } => Role::Source {
+            bytes: bytes.map(ByteSize::bytes),
+        },
+        WorkloadKind::Request(plan) => {
+            let name = format!("{}/server/{}", workload.name, label(placed, target.place));
+            let (request, response) = (plan.request, plan.response);
+            let mut role = answer(request, response, plan.service_time, &name, streams);
+            if let Role::Answer {
+                calls, response, ..
+            } = &mut role
+            {
+                *calls = plan
+                    .calls
+                    .iter()
+                    .map(|c| call(placed, target.place, c))
+                    .collect();
+                if workload.protocol == Protocol::Udp {
+                    *response = datagram(plan.response);
+                }
+            }
+            role
+        }
+    }
+}
+
+/// A call whose targets cannot be found has none, and fails as an unreachable address would.
+fn call(placed: &Placed<'_>, from: Place, plan: &CallPlan) -> Call {
+    let find = |&target: &Target| placed.endpoint(from, target, Protocol::Tcp).ok();
+    let mut targets: Vec<_> = plan.to.iter().filter_map(find).collect();
+    if targets.is_empty() {
+        // 192.0.2.0/24 is documentation space (RFC 5737): nobody has the address.
+        targets.push(SocketAddrV4::new(std::net::Ipv4Addr::new(192, 0, 2, 1), 1));
+    }
+    Call::new(targets, octets(plan.request), octets(plan.response))
+}
+
+/// The clients of all workloads, and the probes.
+pub(super) fn clients(placed: &Placed<'_>, streams: Streams) -> Clients {
+    let mut clients = Clients {
+        programs: Vec::new(),
+        reach: Vec::new(),
+    };
+    for (index, workload) in placed.plan.workloads.iter().enumerate() {
+        let reach = workload_clients(placed, index, workload, streams, &mut clients.programs);
+        clients.reach.push(reach);
+    }
+    for (index, probe) in placed.plan.probes.iter().enumerate() {
+        let (machine, netns) = placed.namespace(probe.from);
+        let Some(addr) = placed.probe_addr(probe.to) else {
+            clients.reach.push(Reach::Isolated {
+                reason: "the target has no address".into(),
+            });
+            continue;
+        };
+        let tag = probe_tag(placed.plan, index);
+        let to = SocketAddrV4::new(addr, probe.port);
+        let app = App::Probe(Probe::new(tag, to, probe.protocol));
+        clients.programs.push(Program {
+            machine,
+            netns,
+            app,
+        });
+        clients.reach.push(Reach::Measured);
+    }
+    clients
+}
+
+fn workload_clients(
+    placed: &Placed<'_>,
+    index: usize,
+    workload: &WorkloadPlan,
+    streams: Streams,
+    programs: &mut Vec<Program>,
+) -> Reach {
+    let mut reach = Reach::Isolated {
+        reason: "the workload has no clients".into(),
+    };
+    let mut reached = false;
+    for &from in &workload.from {
+        let (machine, netns) = placed.namespace(from);
+        let mut targets = Vec::new();
+        for &target in &workload.to {
+            match placed.endpoint(from, target, workload.protocol) {
+                Ok(addr) => targets.push(addr),
+                Err(reason) => reach = Reach::Isolated { reason },
+            }
+        }
+        if targets.is_empty() {
+            continue;
+        }
+        let name = format!("{}/client/{}", workload.name, label(placed, from));
+        let app = client(workload, FlowTag::new(index), targets, &name, streams);
+        programs.push(Program {
+            machine,
+            netns,
+            app,
+        });
+        reached = true;
+    }
+    if reached { Reach::Measured } else { reach }
+}
+
+fn client(
+    workload: &WorkloadPlan,
+    tag: FlowTag,
+    targets: Vec<SocketAddrV4>,
+    name: &str,
+    streams: Streams,
+) -> App {
+    match &workload.kind {
+        WorkloadKind::Bulk {
+            flows,
+            bytes,
+            direction,
+        } => {
+            let bytes = bytes.map(ByteSize::bytes);
+            let (flows, direction) = (*flows, *direction);
+            App::Bulk(Box::new(BulkClient::new(BulkConfig {
+                tag,
+                targets,
+                flows,
+                bytes,
+                direction,
+            })))
+        }
+        WorkloadKind::Request(plan) => {
+            let load = share(plan.load, workload.from.len());
+            let load = Generator::new(load, streams.stream(name, "arrivals"));
+            request_client(plan, workload.protocol, tag, targets, load)
+        }
+    }
+}
+
+fn request_client(
+    plan: &RequestPlan,
+    protocol: Protocol,
+    tag: FlowTag,
+    targets: Vec<SocketAddrV4>,
+    load: Generator,
+) -> App {
+    if protocol == Protocol::Udp {
+        let config = UdpClientConfig {
+            tag,
+            targets,
+            request: datagram(plan.request),
+            timeout: plan.timeout,
+        };
+        return App::UdpClient(Box::new(UdpClient::new(config, load)));
+    }
+    let config = RequestClientConfig {
+        tag,
+        targets,
+        request: octets(plan.request),
+        response: octets(plan.response),
+        connections: plan.connections,
+        timeout: plan.timeout,
+    };
+    App::Client(Box::new(RequestClient::new(config, load)))
+}
+
+/// One of `places` clients has this share of an open load; users of a closed one are for each.
+fn share(load: Load, places: usize) -> Load {
+    let times = |gap: SimDuration| gap * places as u64;
+    match load {
+        Load::Open(Arrivals::Poisson { mean_gap }) => Load::Open(Arrivals::Poisson {
+            mean_gap: times(mean_gap),
+        }),
+        Load::Open(Arrivals::Constant { gap }) => {
+            Load::Open(Arrivals::Constant { gap: times(gap) })
+        }
+        Load::Open(Arrivals::Bursty { mean_gap, size }) => Load::Open(Arrivals::Bursty {
+            mean_gap: times(mean_gap),
+            size,
+        }),
+        closed @ Load::Closed { .. } => closed,
+    }
+}
+
+/// Puts servers and clients on their machines, servers first.
+pub(super) fn start(
+    servers: Vec<ServerSpec>,
+    clients: Vec<Program>,
+    machines: &mut [MachineBuilder],
+) -> Result<(), BuildError> {
+    for server in servers {
+        let ServerSpec {
+            machine,
+            netns,
+            port,
+            protocol,
+            roles,
+        } = server;
+        machines[machine].serve(netns, port, protocol, roles)?;
+    }
+    for Program {
+        machine,
+        netns,
+        app,
+    } in clients
+    {
+        machines[machine].start(netns, app);
+    }
+    Ok(())
+}

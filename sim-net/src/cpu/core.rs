@@ -1,0 +1,250 @@
+//! One core: what waits for it and which of it comes next.
+//!
+//! As in Linux, received frames go before programs, a program's own computation is interrupted by
+//! them, and after a full round of frames a waiting program gets its turn (`ksoftirqd`).
+
+use std::collections::VecDeque;
+
+use sim_core::{SimDuration, SimTime};
+
+use crate::frame::Frame;
+use crate::ids::{AppId, BridgeId, BridgePortId, ConnId, EniId, IfaceId, NetnsId};
+
+/// Frames that one round takes before a waiting program gets its turn.
+/// Source: Linux, `NAPI_POLL_WEIGHT` (specified).
+pub const ROUND: usize = 64;
+
+/// Frames that the backlog between namespaces holds.
+/// Source: Linux, `net.core.netdev_max_backlog` (specified).
+pub const BACKLOG: usize = 1000;
+
+/// Where a frame enters the next namespace or bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ingress {
+    /// An interface of a namespace.
+    Iface(NetnsId, IfaceId),
+    /// A port of a bridge.
+    Bridge(BridgeId, BridgePortId),
+}
+
+/// One unit of work in softirq context.
+#[derive(Debug)]
+pub enum Softirq {
+    /// A frame that crossed into another namespace.
+    Backlog(Ingress, Frame),
+    /// A frame from the receive ring of an interface, and when it came.
+    Ring(EniId, Frame, SimTime),
+    /// A connection that may send again.
+    Poll(NetnsId, ConnId),
+}
+
+/// A program's computation that frames may interrupt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Whose.
+    pub app: AppId,
+    /// What the program called it.
+    pub token: u32,
+    /// CPU time still to spend.
+    pub remaining: SimDuration,
+    /// Since when it runs; `None` while interrupted.
+    pub since: Option<SimTime>,
+}
+
+/// What a core does next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A round of frames.
+    Softirq,
+    /// A program has events.
+    App(AppId),
+    /// A computation goes on until then, unless interrupted.
+    Compute(SimTime),
+    /// A computation has ended.
+    Computed(AppId, u32),
+    /// Nothing.
+    Idle,
+}
+
+/// The queues and the clock of one core.
+#[derive(Debug, Default)]
+pub struct Core {
+    ring: VecDeque<(EniId, Frame, SimTime)>,
+    backlog: VecDeque<(Ingress, Frame)>,
+    polls: VecDeque<(NetnsId, ConnId)>,
+    apps: VecDeque<AppId>,
+    slice: Option<Slice>,
+    app_turn: bool,
+    /// Until when the present pass lasts.
+    pub busy_until: SimTime,
+    /// When the core is next looked at; an event for any other time is stale.
+    pub wake_at: Option<SimTime>,
+    /// The program that ran last.
+    pub last_app: Option<AppId>,
+    /// Time spent working.
+    pub busy: SimDuration,
+}
+
+impl Core {
+    /// Puts a frame from a receive ring in the queue. The ring's own bound is its owner's.
+    pub fn push_ring(&mut self, eni: EniId, frame: Frame, now: SimTime) {
+        self.ring.push_back((eni, frame, now));
+    }
+
+    /// Puts a frame in the backlog; gives it back when that is full.
+    ///
+    /// # Errors
+    /// The frame, if the backlog holds [`BACKLOG`] frames.
+    pub fn push_backlog(&mut self, ingress: Ingress, frame: Frame) -> Result<(), Frame> {
+        if self.backlog.len() >= BACKLOG {
+            return Err(frame);
+        }
+        self.backlog.push_back((ingress, frame));
+        Ok(())
+    }
+
+    /// Lets a connection send in the next round.
+    pub fn push_poll(&mut self, netns: NetnsId, conn: ConnId) {
+        self.polls.push_back((netns, conn));
+    }
+
+    /// Puts a program in the run queue.
+    pub fn push_app(&mut self, app: AppId) {
+        self.apps.push_back(app);
+    }
+
+    /// Starts a computation after the present pass.
+    ///
+    /// # Panics
+    /// If one is going on: a program that computes does not run.
+    pub fn push_slice(&mut self, app: AppId, token: u32, time: SimDuration) {
+        assert!(self.slice.is_none(), "one computation at a time");
+        self.slice = Some(Slice {
+            app,
+            token,
+            remaining: time,
+            since: None,
+        });
+    }
+
+    /// Frames from rings and the backlog that wait.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.ring.len() + self.backlog.len()
+    }
+
+    /// Whether softirq work waits.
+    #[must_use]
+    pub fn has_softirq(&self) -> bool {
+        !(self.ring.is_empty() && self.backlog.is_empty() && self.polls.is_empty())
+    }
+
+    /// Whether anything waits.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.has_softirq() || self.slice.is_some() || !self.apps.is_empty()
+    }
+
+    /// The next unit of softirq work: what crossed into another namespace before what is new, so
+    /// that a frame is carried to its end first.
+    pub fn pop_softirq(&mut self) -> Option<Softirq> {
+        if let Some((ingress, frame)) = self.backlog.pop_front() {
+            return Some(Softirq::Backlog(ingress, frame));
+        }
+        if let Some((eni, frame, since)) = self.ring.pop_front() {
+            return Some(Softirq::Ring(eni, frame, since));
+        }
+        self.polls
+            .pop_front()
+            .map(|(netns, conn)| Softirq::Poll(netns, conn))
+    }
+
+    /// The next frame that crossed into another namespace.
+    pub fn pop_backlog(&mut self) -> Option<(Ingress, Frame)> {
+        self.backlog.pop_front()
+    }
+
+    /// Remembers that a round of frames has ended without emptying the queues, so that a waiting
+    /// program is next.
+    pub fn end_round(&mut self) {
+        self.app_turn = self.has_softirq();
+    }
+
+    /// Decides what comes next at `now`, and interrupts or resumes a computation accordingly.
+    pub fn next_work(&mut self, now: SimTime) -> Work {
+        let app_turn = std::mem::take(&mut self.app_turn);
+        let user_waits = self.slice.is_some() || !self.apps.is_empty();
+        if self.has_softirq() && !(app_turn && user_waits && self.slice_is_due(now)) {
+            self.interrupt(now);
+            return Work::Softirq;
+        }
+        if let Some(slice) = &mut self.slice {
+            let since = *slice.since.get_or_insert(now);
+            let end = since + slice.remaining;
+            if now < end {
+                return Work::Compute(end);
+            }
+            let Slice { app, token, .. } = *slice;
+            self.busy += slice.remaining;
+            self.slice = None;
+            return Work::Computed(app, token);
+        }
+        match self.apps.pop_front() {
+            Some(app) => Work::App(app),
+            None if self.has_softirq() => Work::Softirq,
+            None => Work::Idle,
+        }
+    }
+
+    /// Whether giving the program its turn would get it anywhere: a computation that has just been
+    /// interrupted only goes on when it can end.
+    fn slice_is_due(&self, now: SimTime) -> bool {
+        self.slice
+            .is_none_or(|s| s.since.unwrap_or(now) + s.remaining <= now)
+    }
+
+    fn interrupt(&mut self, now: SimTime) {
+        if let Some(slice) = &mut self.slice
+            && let Some(since) = slice.since.take()
+        {
+            let done = (now - since).min(slice.remaining);
+            self.busy += done;
+            slice.remaining -= done;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(us: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_us(us)
+    }
+
+    #[test]
+    fn frames_interrupt_a_computation_and_it_still_gets_its_time() {
+        let mut core = Core::default();
+        let app = AppId::new(3);
+        core.push_slice(app, 7, SimDuration::from_us(100));
+        assert_eq!(core.next_work(at(0)), Work::Compute(at(100)));
+        core.push_poll(NetnsId::new(0), ConnId::new(0));
+        assert_eq!(core.next_work(at(40)), Work::Softirq);
+        assert!(matches!(core.pop_softirq(), Some(Softirq::Poll(..))));
+        assert_eq!(core.next_work(at(50)), Work::Compute(at(110)));
+        assert_eq!(core.next_work(at(110)), Work::Computed(app, 7));
+        assert_eq!(core.next_work(at(110)), Work::Idle);
+        assert_eq!(core.busy, SimDuration::from_us(100));
+    }
+
+    #[test]
+    fn a_program_gets_its_turn_after_a_full_round() {
+        let mut core = Core::default();
+        core.push_app(AppId::new(1));
+        core.push_poll(NetnsId::new(0), ConnId::new(0));
+        assert_eq!(core.next_work(at(0)), Work::Softirq);
+        core.end_round();
+        assert_eq!(core.next_work(at(1)), Work::App(AppId::new(1)));
+        assert_eq!(core.next_work(at(2)), Work::Softirq);
+    }
+}

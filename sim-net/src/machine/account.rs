@@ -1,0 +1,363 @@
+//! What a machine counts and records. Nothing here changes what happens.
+
+use std::net::Ipv4Addr;
+
+use sim_core::{Histogram, SimDuration, SimTime};
+
+use super::Machine;
+use crate::frame::{Frame, Mac};
+use crate::ids::{EniId, FlowTag};
+use crate::verdict::{DropCounters, DropReason};
+
+/// Frames of a run. Every frame that a stack or kernel makes is sent; a flooded copy counts as one
+/// more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameCounts {
+    /// Made.
+    pub sent: u64,
+    /// Taken by a stack.
+    pub delivered: u64,
+    /// Dropped, for any reason.
+    pub dropped: u64,
+    /// Still on their way.
+    pub in_flight: u64,
+}
+
+/// Frames of one network interface, both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkCounts {
+    /// Handed to the interface by the kernel.
+    pub offered: u64,
+    /// Given to the fabric.
+    pub departed: u64,
+    /// Dropped on the way out.
+    pub dropped_out: u64,
+    /// Come from the fabric.
+    pub arrived: u64,
+    /// Put in a receive ring.
+    pub received: u64,
+    /// Dropped on the way in.
+    pub dropped_in: u64,
+}
+
+macro_rules! error_kinds {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $code:literal,)+) => {
+        /// Why a request or transfer failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum ErrorKind {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl ErrorKind {
+            /// Every kind, in the order in which reports list them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Stable name in results.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+        }
+    };
+}
+
+error_kinds! {
+    /// The peer's kernel said that nothing listens.
+    Refused => "connection_refused",
+    /// The peer broke the connection off.
+    Reset => "connection_reset",
+    /// No answer in time.
+    TimedOut => "timed_out",
+    /// No route to the address.
+    NetworkUnreachable => "network_unreachable",
+    /// No local port was left.
+    PortsExhausted => "ports_exhausted",
+    /// The address is in use.
+    AddressInUse => "address_in_use",
+    /// The peer closed before the answer was whole.
+    ClosedEarly => "closed_early",
+    /// Under way when the run ended.
+    Unfinished => "unfinished",
+}
+
+/// What one probe found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeResult {
+    /// The target answered, and saw this source address.
+    Reached {
+        /// As the target's socket reports it.
+        source_seen: Option<Ipv4Addr>,
+    },
+    /// It did not, for this reason.
+    Failed(ErrorKind),
+}
+
+/// What one workload left behind on one machine.
+#[derive(Clone, Debug)]
+pub struct WorkloadRecord {
+    start: SimTime,
+    end: SimTime,
+    bin: SimDuration,
+    /// Latency of the requests that were due in the measured interval and answered.
+    pub latency: Histogram,
+    /// How many those are.
+    pub ok: u64,
+    /// Requests that were due in the measured interval and failed, by [`ErrorKind`].
+    pub errors: Vec<u64>,
+    /// Payload octets that reached the receiving program in the measured interval.
+    pub bytes: u64,
+    /// The client's address as the server last saw it.
+    pub source_seen: Option<Ipv4Addr>,
+    /// Requests answered and the sum of their latencies in ns, by the bin of their due time; the
+    /// warm-up included.
+    pub series: Vec<(u64, u64)>,
+    /// Whether a probe's connection or answer came.
+    pub probe: Option<Result<(), ErrorKind>>,
+    /// Digest of the due times, to show that modes share them.
+    pub arrivals: sim_core::Digest,
+}
+
+/// Bins of the series of a run.
+const BINS: u64 = 100;
+
+impl WorkloadRecord {
+    /// An empty record that measures in `[start, end)` of a run that lasts until `stop`.
+    #[must_use]
+    pub fn new(start: SimTime, end: SimTime, stop: SimTime) -> Self {
+        let bin = SimDuration::from_ps((stop.as_ps() / BINS).max(1));
+        Self {
+            start,
+            end,
+            bin,
+            latency: Histogram::new(),
+            ok: 0,
+            errors: vec![0; ErrorKind::ALL.len()],
+            bytes: 0,
+            source_seen: None,
+            series: vec![(0, 0); usize::try_from(BINS).expect("100") + 1],
+            probe: None,
+            arrivals: sim_core::Digest::new(),
+        }
+    }
+
+    /// Length of a bin of the series.
+    #[must_use]
+    pub fn bin(&self) -> SimDuration {
+        self.bin
+    }
+
+    /// Whether `at` lies in the measured interval.
+    #[must_use]
+    pub fn measures(&self, at: SimTime) -> bool {
+        self.start <= at && at < self.end
+    }
+
+    /// A request is due at `at`.
+    pub fn due(&mut self, at: SimTime) {
+        self.arrivals.update(at.as_ps());
+    }
+
+    /// A request due at `due` was answered at `now`.
+    pub fn answered(&mut self, due: SimTime, now: SimTime) {
+        let latency = now.saturating_since(due);
+        let bin = usize::try_from(due.as_ps() / self.bin.as_ps()).unwrap_or(usize::MAX);
+        if let Some((count, sum)) = self.series.get_mut(bin) {
+            *count += 1;
+            *sum += latency.as_ns();
+        }
+        if self.measures(due) {
+            self.latency.record(latency);
+            self.ok += 1;
+        }
+    }
+
+    /// A request due at `due` failed.
+    pub fn failed(&mut self, due: SimTime, kind: ErrorKind) {
+        if self.measures(due) {
+            self.errors[kind as usize] += 1;
+        }
+    }
+
+    /// Payload reached a program at `now`.
+    pub fn received(&mut self, now: SimTime, bytes: usize) {
+        if self.measures(now) {
+            self.bytes += bytes as u64;
+        }
+    }
+
+    /// Adds what another machine recorded for the same workload.
+    pub fn merge(&mut self, other: &Self) {
+        self.latency.merge(&other.latency);
+        self.ok += other.ok;
+        for (mine, theirs) in self.errors.iter_mut().zip(&other.errors) {
+            *mine += theirs;
+        }
+        self.bytes += other.bytes;
+        self.source_seen = self.source_seen.or(other.source_seen);
+        for (mine, theirs) in self.series.iter_mut().zip(&other.series) {
+            mine.0 += theirs.0;
+            mine.1 += theirs.1;
+        }
+        self.probe = self.probe.or(other.probe);
+        self.arrivals.update(other.arrivals.finish());
+    }
+}
+
+/// A frame as a capture shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapturedPacket {
+    /// When it passed the point.
+    pub at: SimTime,
+    /// The point: machine and interface.
+    pub point: String,
+    /// The IPv4 packet.
+    pub packet: Vec<u8>,
+    /// Link-layer source.
+    pub src_mac: Mac,
+    /// Link-layer destination.
+    pub dst_mac: Mac,
+    /// 802.1Q identifier; 0 for none.
+    pub vlan: u16,
+    /// Why it was dropped there; `None` where it passed.
+    pub verdict: Option<DropReason>,
+}
+
+/// The counters and records of one machine.
+#[derive(Debug, Default)]
+pub struct Account {
+    /// Frames made.
+    pub sent: u64,
+    /// Frames taken by a stack.
+    pub delivered: u64,
+    /// Frames dropped.
+    pub drops: DropCounters,
+    /// One record for each workload and probe, by [`FlowTag`].
+    pub records: Vec<WorkloadRecord>,
+    /// Frames captured; `None` where nothing is.
+    pub captured: Option<Vec<CapturedPacket>>,
+}
+
+impl Account {
+    /// A stack or kernel has made a frame.
+    pub fn sent(&mut self, _frame: &Frame) {
+        self.sent += 1;
+    }
+
+    /// A frame was dropped.
+    pub fn dropped(&mut self, now: SimTime, frame: &Frame, reason: DropReason) {
+        self.drops.count(reason);
+        if let Some(captured) = &mut self.captured {
+            captured.push(captured_packet(now, "dropped", frame, Some(reason)));
+        }
+    }
+
+    /// The record of a workload.
+    pub fn record(&mut self, tag: FlowTag) -> Option<&mut WorkloadRecord> {
+        self.records.get_mut(tag.index())
+    }
+}
+
+impl Machine {
+    /// Checks that every frame is accounted for, on the machine and on each of its interfaces.
+    ///
+    /// # Panics
+    /// If one is not: that is a bug.
+    #[must_use]
+    pub fn conserve(&self) -> FrameCounts {
+        let mut departed = 0;
+        let mut arrived = 0;
+        for device in self.enis.iter() {
+            let c = &device.counts;
+            let waiting_out = device.handed_over_frames + device.held;
+            assert_eq!(
+                c.offered,
+                c.departed + c.dropped_out + waiting_out,
+                "{}: frames offered to {} = departed + dropped + waiting",
+                self.name,
+                device.eni.addr(),
+            );
+            assert!(
+                c.arrived >= c.received + c.dropped_in,
+                "{}: frames received",
+                self.name
+            );
+            departed += c.departed;
+            arrived += c.arrived;
+        }
+        let counts = FrameCounts {
+            sent: self.account.sent,
+            delivered: self.account.delivered,
+            dropped: self.account.drops.total(),
+            in_flight: self.in_flight(),
+        };
+        assert_eq!(
+            counts.sent + arrived,
+            counts.delivered + counts.dropped + counts.in_flight + departed,
+            "{}: frames sent and arrived = delivered + dropped + in flight + departed",
+            self.name,
+        );
+        counts
+    }
+
+    /// What a capture has kept.
+    pub fn captured(&self) -> impl Iterator<Item = CapturedPacket> + '_ {
+        self.account
+            .captured
+            .iter()
+            .flatten()
+            .map(|packet| CapturedPacket {
+                point: format!("{} {}", self.name, packet.point),
+                ..packet.clone()
+            })
+    }
+
+    /// The records of the machine's programs, with requests that are still open.
+    #[must_use]
+    pub fn into_records(mut self) -> Vec<WorkloadRecord> {
+        for slot in self.apps.iter() {
+            let Some((tag, due)) = slot.app.as_ref().and_then(crate::app::App::unfinished) else {
+                continue;
+            };
+            for at in due {
+                if let Some(record) = self.account.record(tag) {
+                    record.failed(at, ErrorKind::Unfinished);
+                }
+            }
+        }
+        self.account.records
+    }
+
+    /// Keeps a copy of a frame that passes an interface, where a capture was asked for.
+    pub(super) fn capture(
+        &mut self,
+        at: SimTime,
+        eni: EniId,
+        frame: &Frame,
+        verdict: Option<DropReason>,
+    ) {
+        let Some(captured) = &mut self.account.captured else {
+            return;
+        };
+        let netns = &self.netns[self.enis[eni].netns];
+        captured.push(captured_packet(at, &netns.name, frame, verdict));
+    }
+}
+
+fn captured_packet(
+    at: SimTime,
+    point: &str,
+    frame: &Frame,
+    verdict: Option<DropReason>,
+) -> CapturedPacket {
+    CapturedPacket {
+        at,
+        point: point.to_owned(),
+        packet: frame.data.clone(),
+        src_mac: frame.meta.src_mac,
+        dst_mac: frame.meta.dst_mac,
+        vlan: frame.meta.vlan,
+        verdict,
+    }
+}

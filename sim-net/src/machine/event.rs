@@ -1,0 +1,95 @@
+//! What can happen on a machine.
+
+use sim_core::EventCode;
+
+use crate::frame::{Frame, FrameSlot};
+use crate::ids::{AppId, ConnId, CoreId, EniId, NetnsId};
+use crate::stack::SocketEvent;
+
+/// An event of one machine. Small and `Copy`: frames wait in the machine's store.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// A frame has crossed the fabric.
+    Arrive {
+        /// The interface that it is for.
+        eni: EniId,
+        /// The frame.
+        frame: FrameSlot,
+    },
+    /// A frame has passed the interface's inbound limits.
+    Ring {
+        /// The interface.
+        eni: EniId,
+        /// The frame.
+        frame: FrameSlot,
+    },
+    /// A core looks for work.
+    Core {
+        /// The core.
+        core: CoreId,
+    },
+    /// The kernel has handed a frame to an interface.
+    Transmit {
+        /// The interface.
+        eni: EniId,
+        /// The frame.
+        frame: FrameSlot,
+    },
+    /// A frame held by the single-flow limit is offered again.
+    Release {
+        /// The interface.
+        eni: EniId,
+        /// The frame.
+        frame: FrameSlot,
+    },
+    /// The transmit queue of an interface has room for connections that wait.
+    Drain {
+        /// The interface.
+        eni: EniId,
+    },
+    /// A timer of a connection.
+    Timer {
+        /// Its namespace.
+        netns: NetnsId,
+        /// The connection.
+        conn: ConnId,
+    },
+    /// A program on another core learns what happened to its socket.
+    Notify {
+        /// What happened; it names the program.
+        event: SocketEvent,
+    },
+    /// A timer of a program.
+    AppTimer {
+        /// The program.
+        app: AppId,
+        /// What it called the timer.
+        token: u32,
+    },
+}
+
+impl EventCode for Event {
+    fn code(&self) -> u64 {
+        let (kind, a, b) = match *self {
+            Self::Arrive { eni, frame } => (1, eni.index(), u64::from(frame.number())),
+            Self::Ring { eni, frame } => (2, eni.index(), u64::from(frame.number())),
+            Self::Core { core } => (3, core.index(), 0),
+            Self::Transmit { eni, frame } => (4, eni.index(), u64::from(frame.number())),
+            Self::Release { eni, frame } => (5, eni.index(), u64::from(frame.number())),
+            Self::Drain { eni } => (6, eni.index(), 0),
+            Self::Timer { netns, conn } => (7, netns.index(), conn.index() as u64),
+            Self::Notify { event } => (8, event.owner().index(), event.code()),
+            Self::AppTimer { app, token } => (9, app.index(), u64::from(token)),
+        };
+        (kind << 56) ^ ((a as u64) << 32) ^ b
+    }
+}
+
+/// A frame on its way through the fabric to another machine.
+#[derive(Debug)]
+pub struct Message {
+    /// The interface that it is for.
+    pub eni: EniId,
+    /// The frame.
+    pub frame: Frame,
+}

@@ -1,0 +1,316 @@
+//! What each core does next, and the clock of each pass.
+
+use sim_core::{Context, Partition, SimDuration, SimTime};
+
+use super::{Env, Event, Machine, Message};
+use crate::app::{AppEvent, Os};
+use crate::cost::{Charge, Primitive};
+use crate::cpu::{Component, ROUND, Softirq, Work, rss};
+use crate::frame::{Frame, FrameSlot};
+use crate::headers;
+use crate::ids::{AppId, CoreId, EniId, FlowTag};
+use crate::stack::{SocketEvent, StackWorker};
+use crate::verdict::DropReason;
+
+/// Descriptors of one receive ring.
+/// Source: ENA Linux best practices, default ring size (vendor).
+const RX_RING: usize = 1024;
+
+impl Partition for Machine {
+    type Event = Event;
+    type Message = Message;
+    type Worker = StackWorker;
+
+    fn entity_count(&self) -> usize {
+        self.cores.len() + self.enis.len() + self.netns.len() + self.apps.len()
+    }
+
+    fn handle(
+        &mut self,
+        event: Event,
+        ctx: &mut Context<'_, Event, Message>,
+        worker: &mut StackWorker,
+    ) {
+        let env = &mut Env { ctx, worker };
+        match event {
+            Event::Arrive { eni, frame } => self.on_arrive(env, eni, frame),
+            Event::Ring { eni, frame } => {
+                let frame = self.frames.take(frame);
+                self.on_ring(env, eni, frame);
+            }
+            Event::Core { core } => self.on_core(env, core),
+            Event::Transmit { eni, frame } => self.on_transmit(env, eni, frame),
+            Event::Release { eni, frame } => self.on_release(env, eni, frame),
+            Event::Drain { eni } => self.on_drain(env, eni),
+            Event::Timer { netns, conn } => self.on_timer(env, netns, conn),
+            Event::Notify { event } => self.wake(env, event.owner(), AppEvent::Socket(event)),
+            Event::AppTimer { app, token } => self.wake(env, app, AppEvent::Timer(token)),
+        }
+    }
+
+    fn accept(&mut self, message: Message, _worker: &mut StackWorker) -> Event {
+        self.enis[message.eni].counts.arrived += 1;
+        Event::Arrive {
+            eni: message.eni,
+            frame: self.frames.put(message.frame),
+        }
+    }
+}
+
+impl Machine {
+    fn on_arrive(&mut self, env: &mut Env<'_, '_>, eni: EniId, slot: FrameSlot) {
+        let now = env.ctx.now();
+        let frame = self.frames.take(slot);
+        match self.enis[eni].eni.ingress(&mut self.allowance, now, &frame) {
+            crate::eni::IngressOutcome::Arrive(at) => {
+                self.meter
+                    .hops
+                    .add(frame.meta.tag, Component::RxQueue, at - now);
+                let at = at + self.virtio_delay(eni, Primitive::VirtioReceive, frame.meta.tag);
+                if at == now {
+                    self.on_ring(env, eni, frame);
+                } else {
+                    let frame = self.frames.put(frame);
+                    env.ctx
+                        .schedule(self.eni_entity(eni), at, Event::Ring { eni, frame });
+                }
+            }
+            crate::eni::IngressOutcome::Drop(reason) => {
+                self.enis[eni].counts.dropped_in += 1;
+                self.drop_frame(env, frame, reason);
+            }
+        }
+    }
+
+    fn on_ring(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
+        let now = env.ctx.now();
+        self.capture(now, eni, &frame, None);
+        let core = self.receive_core(&frame);
+        let device = &mut self.enis[eni];
+        if device.in_ring[core] >= RX_RING {
+            device.counts.dropped_in += 1;
+            self.drop_frame(env, frame, DropReason::RxRingFull);
+            return;
+        }
+        device.in_ring[core] += 1;
+        device.counts.received += 1;
+        let tag = frame.meta.tag;
+        let idle = !self.cores[core].has_work() && self.cores[core].busy_until <= now;
+        self.cores[core].push_ring(eni, frame, now);
+        let mut delay = SimDuration::ZERO;
+        if idle {
+            delay = self.meter.latency_of(Primitive::InterruptDelay);
+            self.meter.hops.add(tag, Component::Interrupt, delay);
+        }
+        self.kick(env, core, now + delay);
+    }
+
+    /// What the virtual device of a micro-VM adds; nothing elsewhere.
+    pub(super) fn virtio_delay(
+        &mut self,
+        eni: EniId,
+        primitive: Primitive,
+        tag: FlowTag,
+    ) -> SimDuration {
+        if !self.enis[eni].virtio {
+            return SimDuration::ZERO;
+        }
+        let delay = self.meter.latency_of(primitive);
+        self.meter.hops.add(tag, Component::Virtio, delay);
+        delay
+    }
+
+    /// The core whose receive ring a frame's flow goes to.
+    fn receive_core(&self, frame: &Frame) -> CoreId {
+        if self.cores.len() == 1 {
+            return CoreId::new(0);
+        }
+        let hash = headers::five_tuple(&frame.data).map_or(0, |tuple| rss::hash(&tuple));
+        CoreId::new(hash as usize % self.cores.len())
+    }
+
+    /// Has `core` look for work at `at`, or as soon after as its present pass ends.
+    pub(super) fn kick(&mut self, env: &mut Env<'_, '_>, core: CoreId, at: SimTime) {
+        let now = env.ctx.now();
+        let at = at.max(self.cores[core].busy_until).max(now);
+        if self.cores[core].wake_at.is_some_and(|wake| wake <= at) {
+            return;
+        }
+        if at == now && self.meter.core().is_none() {
+            self.run_core(env, core);
+            return;
+        }
+        self.cores[core].wake_at = Some(at);
+        env.ctx
+            .schedule(self.core_entity(core), at, Event::Core { core });
+    }
+
+    fn on_core(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
+        if self.cores[core].wake_at == Some(env.ctx.now()) {
+            self.cores[core].wake_at = None;
+            self.run_core(env, core);
+        }
+    }
+
+    fn run_core(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
+        let now = env.ctx.now();
+        match self.cores[core].next_work(now) {
+            Work::Idle => return,
+            Work::Compute(until) => {
+                self.cores[core].wake_at = Some(until);
+                env.ctx
+                    .schedule(self.core_entity(core), until, Event::Core { core });
+                return;
+            }
+            Work::Softirq => {
+                self.meter.begin(now, core);
+                self.softirq_round(env, core);
+            }
+            Work::App(app) => {
+                self.meter.begin(now, core);
+                self.run_app(env, core, app, None);
+            }
+            Work::Computed(app, token) => {
+                self.meter.begin(now, core);
+                self.apps[app].computing = false;
+                self.run_app(env, core, app, Some(AppEvent::Computed(token)));
+            }
+        }
+        self.carry_on(env, core);
+        let spent = self.meter.end();
+        let me = &mut self.cores[core];
+        me.busy += spent;
+        me.busy_until = now + spent;
+        if me.has_work() {
+            let at = me.busy_until;
+            if me.wake_at.is_none_or(|wake| wake > at) {
+                me.wake_at = Some(at);
+                env.ctx
+                    .schedule(self.core_entity(core), at, Event::Core { core });
+            }
+        }
+    }
+
+    /// One round of softirq work: at most [`ROUND`] frames, each carried to its end.
+    fn softirq_round(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
+        for _ in 0..ROUND {
+            match self.cores[core].pop_softirq() {
+                None => break,
+                Some(Softirq::Ring(eni, frame, since)) => {
+                    self.enis[eni].in_ring[core] -= 1;
+                    self.receive_from_ring(env, eni, frame, since);
+                }
+                Some(Softirq::Backlog(ingress, frame)) => self.enter(env, ingress, frame),
+                Some(Softirq::Poll(netns, conn)) => self.poll_conn(env, netns, conn),
+            }
+            self.carry_on(env, core);
+        }
+        self.cores[core].end_round();
+    }
+
+    fn receive_from_ring(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        eni: EniId,
+        frame: Frame,
+        since: SimTime,
+    ) {
+        self.meter.set_tag(frame.meta.tag);
+        let waited = self.meter.now().saturating_since(since);
+        self.meter
+            .hops
+            .add(frame.meta.tag, Component::CoreQueue, waited);
+        let netns = self.enis[eni].netns;
+        self.meter.charge(Primitive::NicReceive, frame.packet_len());
+        let Some(iface) = self.netns[netns].iface_of(eni) else {
+            self.drop_frame(env, frame, DropReason::NoRoute);
+            return;
+        };
+        if self.netns[netns].is_branch(iface) {
+            self.meter.charge(Primitive::VlanHop, frame.packet_len());
+        }
+        self.ip_receive(env, netns, iface, frame);
+    }
+
+    /// Carries on with frames that crossed into another namespace, within the running pass.
+    fn carry_on(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
+        for _ in 0..ROUND {
+            let Some((ingress, frame)) = self.cores[core].pop_backlog() else {
+                break;
+            };
+            self.enter(env, ingress, frame);
+        }
+    }
+
+    /// Tells a program's core what happened, at the time that the running pass has come to.
+    pub(super) fn notify(&mut self, env: &mut Env<'_, '_>, event: SocketEvent) {
+        let app = event.owner();
+        let slot = &self.apps[app];
+        if !slot.queued {
+            self.meter.charge(Primitive::Wakeup, 0);
+        }
+        let at = self.meter.now();
+        if self.meter.core() == Some(slot.core) || at == env.ctx.now() {
+            self.wake(env, app, AppEvent::Socket(event));
+        } else {
+            let entity = self.app_entity(app);
+            env.ctx.schedule(entity, at, Event::Notify { event });
+        }
+    }
+
+    /// Puts an event in a program's inbox and the program in its core's run queue.
+    pub(super) fn wake(&mut self, env: &mut Env<'_, '_>, app: AppId, event: AppEvent) {
+        let slot = &mut self.apps[app];
+        slot.inbox.push_back(event);
+        if slot.queued || slot.computing {
+            return;
+        }
+        slot.queued = true;
+        let core = slot.core;
+        self.cores[core].push_app(app);
+        if self.meter.core() != Some(core) {
+            self.kick(env, core, env.ctx.now());
+        }
+    }
+
+    /// Runs a program on what is in its inbox, until it computes or has nothing left.
+    fn run_app(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        core: CoreId,
+        app: AppId,
+        first: Option<AppEvent>,
+    ) {
+        if self.cores[core].last_app != Some(app) {
+            self.meter.charge(Primitive::ContextSwitch, 0);
+            self.cores[core].last_app = Some(app);
+        }
+        let mut program = self.apps[app]
+            .app
+            .take()
+            .expect("a program runs once at a time");
+        let mut next = first;
+        loop {
+            let Some(event) = next.or_else(|| self.apps[app].inbox.pop_front()) else {
+                break;
+            };
+            next = None;
+            program.on_event(event, &mut Os::new(self, env, app));
+            self.carry_on(env, core);
+            if self.apps[app].computing {
+                break;
+            }
+        }
+        let slot = &mut self.apps[app];
+        slot.app = Some(program);
+        slot.queued = false;
+    }
+
+    /// Starts a computation of a program that runs now.
+    pub(crate) fn compute(&mut self, app: AppId, tag: FlowTag, time: SimDuration, token: u32) {
+        self.meter.hops.add(tag, Component::Application, time);
+        let core = self.apps[app].core;
+        self.apps[app].computing = true;
+        self.cores[core].push_slice(app, token, time);
+    }
+}
