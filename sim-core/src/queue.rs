@@ -24,16 +24,29 @@ pub struct EventKey {
 }
 
 impl EventKey {
-    /// The key as one integer of the same order.
+    /// The key as one integer of the same order. One comparison of 128 bits is faster than three
+    /// of fields, whose branches no processor can predict.
     #[inline]
     const fn packed(self) -> u128 {
         (self.at.as_ps() as u128) << 64 | (self.source.index() as u128) << 32 | self.seq as u128
     }
+
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "takes the fields apart again"
+    )]
+    const fn unpacked(key: u128) -> Self {
+        let at = SimTime::from_ps((key >> 64) as u64);
+        Self {
+            at,
+            source: SourceId::new((key >> 32) as u32 as usize),
+            seq: key as u32,
+        }
+    }
 }
 
 impl Ord for EventKey {
-    /// One comparison of 128 bits: field by field would be three branches that no processor can
-    /// predict.
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         self.packed().cmp(&other.packed())
@@ -48,11 +61,33 @@ impl PartialOrd for EventKey {
 }
 
 /// The pending events of one partition: a 4-ary heap.
+///
+/// Keys and events lie apart, so that the four keys of a node share a cache line, and a pop
+/// leaves a hole at the root, which the next push fills: an event that schedules one other sifts
+/// once, not twice.
+///
+/// Measured (one pop and one push, events of 24 bytes, exponential delays, ns; two shared cores,
+/// so within a third; the benchmark `event_queue` repeats it):
+///
+/// | pending | this | without the hole, keys beside events | `std::collections::BinaryHeap` |
+/// |---:|---:|---:|---:|
+/// | 16 | 21 | 25 | 33 |
+/// | 10^3 | 35 | 52 | 55 |
+/// | 10^4 | 52 | 75 | 86 |
+/// | 10^5 | 118 | 204 | 315 |
+///
+/// Two children a node are about as fast up to 10^4 pending events and slower above, eight are
+/// faster only above. A partition has tens to thousands of pending events.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
-    heap: Vec<(EventKey, E)>,
+    /// Packed keys, heap-ordered.
+    keys: Vec<u128>,
+    /// The event of each key.
+    events: Vec<E>,
+    /// Whether the root has been popped already and its place is free.
+    hole: bool,
     /// The key that was popped last: nothing may be pushed before its time.
-    last: Option<EventKey>,
+    last: Option<u128>,
 }
 
 /// Children per node of the heap.
@@ -63,7 +98,9 @@ impl<E: Copy> EventQueue<E> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            heap: Vec::new(),
+            keys: Vec::new(),
+            events: Vec::new(),
+            hole: false,
             last: None,
         }
     }
@@ -74,14 +111,21 @@ impl<E: Copy> EventQueue<E> {
     /// If the event is earlier than the one that was popped last.
     #[inline]
     pub fn push(&mut self, key: EventKey, event: E) {
-        if let Some(last) = self.last {
+        if let Some(last) = self.last.map(EventKey::unpacked) {
             assert!(
                 key.at >= last.at,
                 "no event in the past: {key:?} after {last:?}"
             );
         }
-        self.heap.push((key, event));
-        self.sift_up(self.heap.len() - 1, (key, event));
+        let key = key.packed();
+        if self.hole {
+            self.hole = false;
+            self.sift_down(key, event);
+        } else {
+            self.keys.push(key);
+            self.events.push(event);
+            self.sift_up(key, event);
+        }
     }
 
     /// Removes the first event.
@@ -90,21 +134,9 @@ impl<E: Copy> EventQueue<E> {
     /// If two events had the same key.
     #[inline]
     pub fn pop(&mut self) -> Option<(EventKey, E)> {
-        let last = self.heap.pop()?;
-        let first = match self.heap.first() {
-            Some(&first) => {
-                self.sift_down(last);
-                first
-            }
-            None => last,
-        };
-        assert!(
-            self.last != Some(first.0),
-            "two events with one key: {:?}",
-            first.0
-        );
-        self.last = Some(first.0);
-        Some(first)
+        self.fill_hole();
+        let key = *self.keys.first()?;
+        Some(self.take_root(key))
     }
 
     /// Removes the first event if it is before `end`.
@@ -113,71 +145,115 @@ impl<E: Copy> EventQueue<E> {
     /// If two events had the same key.
     #[inline]
     pub fn pop_before(&mut self, end: SimTime) -> Option<(EventKey, E)> {
-        if self.peek_time()? < end {
-            self.pop()
-        } else {
-            None
-        }
+        self.fill_hole();
+        let key = *self.keys.first()?;
+        (EventKey::unpacked(key).at < end).then(|| self.take_root(key))
     }
 
     /// The time of the first event.
     #[must_use]
     #[inline]
     pub fn peek_time(&self) -> Option<SimTime> {
-        self.heap.first().map(|(key, _)| key.at)
+        let candidates = if self.hole { 1..ARITY + 1 } else { 0..1 };
+        let candidates = self
+            .keys
+            .get(candidates.start..candidates.end.min(self.keys.len()))?;
+        candidates
+            .iter()
+            .min()
+            .map(|&key| EventKey::unpacked(key).at)
     }
 
     /// The number of pending events.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.keys.len() - usize::from(self.hole)
     }
 
     /// Whether no event is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
     }
 
-    /// Moves the hole at `at` up to where `entry` belongs, and fills it.
+    /// Hands out the root and leaves its place free.
     #[inline]
-    fn sift_up(&mut self, mut at: usize, entry: (EventKey, E)) {
+    fn take_root(&mut self, key: u128) -> (EventKey, E) {
+        let unpacked = EventKey::unpacked(key);
+        assert!(
+            self.last != Some(key),
+            "two events with one key: {unpacked:?}"
+        );
+        self.last = Some(key);
+        self.hole = true;
+        (unpacked, self.events[0])
+    }
+
+    /// If the root has been popped and nothing came in its place, the last event does.
+    #[inline]
+    fn fill_hole(&mut self) {
+        if !self.hole {
+            return;
+        }
+        self.hole = false;
+        if let (Some(key), Some(event)) = (self.keys.pop(), self.events.pop())
+            && !self.keys.is_empty()
+        {
+            self.sift_down(key, event);
+        }
+    }
+
+    /// Moves the last place up to where the event belongs, and puts it there.
+    #[inline]
+    fn sift_up(&mut self, key: u128, event: E) {
+        let mut at = self.keys.len() - 1;
         while at > 0 {
             let parent = (at - 1) / ARITY;
-            if self.heap[parent].0 < entry.0 {
+            if self.keys[parent] < key {
                 break;
             }
-            self.heap[at] = self.heap[parent];
+            self.keys[at] = self.keys[parent];
+            self.events[at] = self.events[parent];
             at = parent;
         }
-        self.heap[at] = entry;
+        self.keys[at] = key;
+        self.events[at] = event;
     }
 
-    /// Moves the hole at the root down to where `entry` belongs, and fills it.
+    /// Moves the root's place down to where the event belongs, and puts it there.
     #[inline]
-    fn sift_down(&mut self, entry: (EventKey, E)) {
+    fn sift_down(&mut self, key: u128, event: E) {
         let mut at = 0;
-        loop {
-            let first = at * ARITY + 1;
-            let Some(children) = self.heap.get(first..) else {
-                break;
-            };
-            let Some((offset, least)) = children
-                .iter()
-                .take(ARITY)
-                .map(|(key, _)| *key)
-                .enumerate()
-                .min_by_key(|(_, key)| *key)
-            else {
-                break;
-            };
-            if entry.0 < least {
+        while let Some((child, least)) = self.least_child(at) {
+            if key < least {
                 break;
             }
-            self.heap[at] = self.heap[first + offset];
-            at = first + offset;
+            self.keys[at] = least;
+            self.events[at] = self.events[child];
+            at = child;
         }
-        self.heap[at] = entry;
+        self.keys[at] = key;
+        self.events[at] = event;
+    }
+
+    /// The first of a node's children, and its key.
+    #[inline]
+    fn least_child(&self, node: usize) -> Option<(usize, u128)> {
+        let first = node * ARITY + 1;
+        if let Some(children) = self.keys.get(first..first + ARITY) {
+            // A fixed number of children: conditional moves, no branch.
+            let (mut offset, mut least) = (0, children[0]);
+            for (index, &key) in children.iter().enumerate().skip(1) {
+                let less = key < least;
+                offset = if less { index } else { offset };
+                least = if less { key } else { least };
+            }
+            return Some((first + offset, least));
+        }
+        let children = self.keys.get(first..)?.iter().copied().enumerate();
+        children
+            .map(|(index, key)| (first + index, key))
+            .min_by_key(|(_, key)| *key)
     }
 }
 
