@@ -85,7 +85,7 @@ impl Expires for FlowClock {
     }
 }
 
-/// The clocks of the flows of one interface; a flow that is below its rate has none.
+/// The clocks of the flows of one interface; a flow that is below its rate needs none.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowLimit {
     plan: FlowLimitPlan,
@@ -114,9 +114,9 @@ impl FlowLimit {
             return FlowVerdict::Pass;
         }
         let time = rate.transmission_time(size);
-        let Some(clock) = self.flows.get_mut(&flow, now) else {
+        let Some(clock) = self.flows.entry(&flow) else {
             self.flows.insert(
-                flow,
+                &flow,
                 FlowClock {
                     free_at: now + time,
                 },
@@ -124,12 +124,16 @@ impl FlowLimit {
             );
             return FlowVerdict::Pass;
         };
-        let starts = clock.free_at;
+        let starts = clock.free_at.max(now);
         if starts - now > self.plan.max_wait {
             return FlowVerdict::Drop;
         }
         clock.free_at = starts + time;
-        FlowVerdict::HoldUntil(starts)
+        if starts == now {
+            FlowVerdict::Pass
+        } else {
+            FlowVerdict::HoldUntil(starts)
+        }
     }
 
     #[cfg(test)]

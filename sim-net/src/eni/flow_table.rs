@@ -20,11 +20,30 @@ pub(crate) trait Expires {
     fn expires(&self) -> SimTime;
 }
 
+/// A 5-tuple in two words: hashed and compared in a few instructions, field by field it is many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    addrs: u64,
+    ports: u64,
+}
+
+impl From<&FiveTuple> for Key {
+    fn from(flow: &FiveTuple) -> Self {
+        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        let ports = pair(flow.src.port().into(), flow.dst.port().into());
+        Self {
+            addrs: pair((*flow.src.ip()).into(), (*flow.dst.ip()).into()),
+            // A port has 16 bits; the protocol lies above the destination's.
+            ports: ports | u64::from(u8::from(flow.protocol)) << 16,
+        }
+    }
+}
+
 /// The flows of one interface.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowTable<V> {
-    flows: LookupMap<FiveTuple, V>,
-    ring: VecDeque<FiveTuple>,
+    flows: LookupMap<Key, V>,
+    ring: VecDeque<Key>,
 }
 
 impl<V: Expires> FlowTable<V> {
@@ -37,30 +56,36 @@ impl<V: Expires> FlowTable<V> {
 
     /// The state of a flow that lives at `now`.
     pub(crate) fn get(&self, flow: &FiveTuple, now: SimTime) -> Option<&V> {
-        self.flows.get(flow).filter(|state| state.expires() > now)
-    }
-
-    /// The same, to be changed.
-    pub(crate) fn get_mut(&mut self, flow: &FiveTuple, now: SimTime) -> Option<&mut V> {
         self.flows
-            .get_mut(flow)
+            .get(&flow.into())
             .filter(|state| state.expires() > now)
     }
 
+    /// The state of a flow, to be changed. It may be over, and then means nothing but that there is
+    /// room for it.
+    pub(crate) fn entry(&mut self, flow: &FiveTuple) -> Option<&mut V> {
+        self.flows.get_mut(&flow.into())
+    }
+
     /// Sets the state of a flow.
-    pub(crate) fn insert(&mut self, flow: FiveTuple, state: V, now: SimTime) {
+    pub(crate) fn insert(&mut self, flow: &FiveTuple, state: V, now: SimTime) {
         for _ in 0..LOOKED_AT {
             let Some(oldest) = self.ring.pop_front() else {
                 break;
             };
-            if self.get(&oldest, now).is_some() {
+            if self
+                .flows
+                .get(&oldest)
+                .is_some_and(|state| state.expires() > now)
+            {
                 self.ring.push_back(oldest);
             } else {
                 self.flows.remove(&oldest);
             }
         }
-        if self.flows.insert(flow, state).is_none() {
-            self.ring.push_back(flow);
+        let key = flow.into();
+        if self.flows.insert(key, state).is_none() {
+            self.ring.push_back(key);
         }
     }
 
@@ -104,10 +129,50 @@ mod tests {
     #[test]
     fn a_flow_that_is_over_is_not_found() {
         let mut table = FlowTable::new();
-        table.insert(flow(1), SimTime::from_ps(10), SimTime::ZERO);
+        table.insert(&flow(1), SimTime::from_ps(10), SimTime::ZERO);
         assert!(table.get(&flow(1), SimTime::from_ps(9)).is_some());
         assert!(table.get(&flow(1), SimTime::from_ps(10)).is_none());
-        assert!(table.get_mut(&flow(2), SimTime::ZERO).is_none());
+        assert!(table.entry(&flow(1)).is_some() && table.entry(&flow(2)).is_none());
+    }
+
+    #[test]
+    fn every_part_of_a_5_tuple_tells_flows_apart() {
+        let one = flow(1);
+        let other = SocketAddrV4::new(Ipv4Addr::BROADCAST, u16::MAX);
+        let mut table = FlowTable::new();
+        table.insert(&one, SimTime::MAX, SimTime::ZERO);
+        for different in [
+            FiveTuple {
+                protocol: Protocol::Udp,
+                ..one
+            },
+            FiveTuple {
+                protocol: Protocol::Other(255),
+                ..one
+            },
+            FiveTuple {
+                src: SocketAddrV4::new(*one.src.ip(), 2),
+                ..one
+            },
+            FiveTuple {
+                src: SocketAddrV4::new(*other.ip(), 1),
+                ..one
+            },
+            FiveTuple {
+                dst: SocketAddrV4::new(*one.dst.ip(), u16::MAX),
+                ..one
+            },
+            FiveTuple {
+                dst: SocketAddrV4::new(*other.ip(), 80),
+                ..one
+            },
+            one.reversed(),
+        ] {
+            assert!(
+                table.get(&different, SimTime::ZERO).is_none(),
+                "{different:?}"
+            );
+        }
     }
 
     #[test]
@@ -115,7 +180,7 @@ mod tests {
         let mut table = FlowTable::new();
         for n in 0..60_000_u16 {
             let now = SimTime::from_ps(u64::from(n));
-            table.insert(flow(n), SimTime::from_ps(u64::from(n) + 100), now);
+            table.insert(&flow(n), SimTime::from_ps(u64::from(n) + 100), now);
             assert!(table.held() <= 202, "{} of 100 that live", table.held());
         }
     }
@@ -133,7 +198,7 @@ mod tests {
                 let (at, ends) = (SimTime::from_ps(now), SimTime::from_ps(now + life));
                 let expected = all.get(&port).filter(|ends: &&SimTime| **ends > at);
                 prop_assert_eq!(table.get(&flow(port), at), expected);
-                table.insert(flow(port), ends, at);
+                table.insert(&flow(port), ends, at);
                 all.insert(port, ends);
                 table.held();
             }

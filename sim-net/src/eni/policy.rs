@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use sim_core::SimTime;
 
-use super::flow_table::FlowTable;
+use super::flow_table::{Expires, FlowTable};
 use super::tracking::{TrackedFlow, TrackingTimeouts};
 use crate::headers::{self, FiveTuple, Protocol, TcpFlags};
 use crate::vpc::{Direction, EniRules, RuleRef};
@@ -85,7 +85,8 @@ impl Policy {
     ) -> Decision {
         let flags = headers::tcp_flags(packet);
         let key = key(direction, tuple);
-        if let Some(flow) = self.flows.get_mut(&key, now)
+        if let Some(flow) = self.flows.entry(&key)
+            && flow.expires() > now
             && !begins_again(flow, flags)
         {
             flow.see(direction, flags, &self.timeouts, now);
@@ -95,7 +96,7 @@ impl Policy {
         if let Decision::Tracked(rule) = decision {
             let mut flow = TrackedFlow::new(rule, direction, tuple.protocol);
             flow.see(direction, flags, &self.timeouts, now);
-            self.flows.insert(key, flow, now);
+            self.flows.insert(&key, flow, now);
         }
         decision
     }
