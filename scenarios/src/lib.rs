@@ -3,3 +3,5 @@
 pub mod diagnostic;
 pub mod document;
 pub mod ecs;
+pub mod instance_types;
+pub mod toml;

@@ -1,0 +1,290 @@
+//! What a scenario means: names resolved to indices, defaults filled in, everything checked.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use sim_core::{ByteSize, PacketRate, SimDuration};
+use sim_net::vpc::VpcPlan;
+
+use crate::ecs::{Mode, Protocol, TaskDefinition};
+use crate::instance_types::InstanceType;
+
+/// A validated scenario. Indices refer to the vectors of the same scenario, or of its `vpc`.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Name in reports.
+    pub name: String,
+    /// The network.
+    pub vpc: VpcPlan,
+    /// Groups of container instances.
+    pub capacity: Vec<Capacity>,
+    /// What ECS runs.
+    pub services: Vec<Service>,
+    /// Machines that ECS does not manage.
+    pub clients: Vec<Client>,
+    /// The load.
+    pub workloads: Vec<Workload>,
+    /// What is measured, and for how long.
+    pub measure: Measure,
+    /// Defaults that a reader of the results should know of, in sentences.
+    pub assumptions: Vec<String>,
+    /// The text of every file that the scenario consists of, by name, for hashing.
+    pub inputs: BTreeMap<String, Arc<str>>,
+}
+
+/// A group of like container instances.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    /// Name; the instances are `name/0`, `name/1`, …
+    pub name: String,
+    /// What the instances are.
+    pub instance_type: InstanceType,
+    /// How many there are.
+    pub count: u32,
+    /// Subnets of their primary interfaces, taken in turn; never empty.
+    pub subnets: Vec<usize>,
+    /// Security groups of their primary interfaces.
+    pub security_groups: Vec<usize>,
+    /// Whether task interfaces are branches of a trunk.
+    pub trunking: bool,
+    /// Name of a cost profile.
+    pub kernel_profile: String,
+    /// Docker's `userland-proxy`.
+    pub userland_proxy: bool,
+    /// Instances of one cluster placement group have the same number, also across capacities.
+    pub placement_group: Option<u32>,
+    /// Where dynamic host ports come from.
+    pub dynamic_ports: RangeInclusive<u16>,
+}
+
+/// What ECS runs.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Name; the tasks are `name/0`, `name/1`, …
+    pub name: String,
+    /// The file that the task definition came from, as the scenario names it.
+    pub file: String,
+    /// The task definition.
+    pub task_definition: Arc<TaskDefinition>,
+    /// How many tasks there are.
+    pub count: u32,
+    /// The mode that the service keeps whichever mode is being looked at.
+    pub mode: Option<Mode>,
+    /// The tasks' own network, where they have one.
+    pub network: AwsvpcNetwork,
+}
+
+/// The network of a service's tasks, in awsvpc and on Fargate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsvpcNetwork {
+    /// Subnets, taken in turn; never empty.
+    pub subnets: Vec<usize>,
+    /// Security groups.
+    pub security_groups: Vec<usize>,
+    /// Whether the tasks get a public address; on Fargate only.
+    pub assign_public_ip: bool,
+}
+
+/// A machine that ECS does not manage.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Name.
+    pub name: String,
+    /// Where it is.
+    pub location: Location,
+    /// What it is; `None` for an ideal machine, that costs no time and has no limit.
+    pub instance_type: Option<InstanceType>,
+    /// Name of a cost profile: `ideal` for an ideal machine.
+    pub kernel_profile: String,
+    /// Its security groups; `None` for a machine whose traffic nothing filters.
+    pub security_groups: Option<Vec<usize>>,
+}
+
+/// Where a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In this subnet.
+    Subnet(usize),
+    /// Outside the VPC.
+    Internet,
+}
+
+/// A load.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Name in reports.
+    pub name: String,
+    /// Where it comes from; never empty.
+    pub from: Vec<Party>,
+    /// Where it goes.
+    pub to: Target,
+    /// What it does.
+    pub kind: WorkloadKind,
+}
+
+/// Who takes part in a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// This client.
+    Client(usize),
+    /// This container of every task of a service.
+    Container {
+        /// Index of the service.
+        service: usize,
+        /// Index of the container in its task definition.
+        container: usize,
+    },
+}
+
+/// A port that a workload goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Who listens.
+    pub party: Party,
+    /// The port that the program listens on (not the host port that may lead to it).
+    pub port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+/// What a workload does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// Requests and responses.
+    Request {
+        /// When requests are made.
+        load: Load,
+        /// Size of a request.
+        request: ByteSize,
+        /// Size of a response.
+        response: ByteSize,
+        /// CPU time that the server takes.
+        service_time: ServiceTime,
+        /// How requests share connections; without meaning for UDP.
+        connections: Connections,
+        /// After which time an answer is given up.
+        timeout: SimDuration,
+        /// What the server asks of others before it answers, one after another.
+        calls: Vec<Call>,
+    },
+    /// Data in one direction, over TCP.
+    Bulk {
+        /// Parallel connections from each source.
+        flows: u32,
+        /// Who sends.
+        direction: Direction,
+        /// Size of each flow; `None` for no end.
+        size: Option<ByteSize>,
+    },
+    /// A datagram there and one of the same size back, one at a time.
+    PingPong {
+        /// Size of a datagram's payload.
+        size: ByteSize,
+        /// Pause between an answer and the next request.
+        interval: SimDuration,
+        /// After which time an answer is given up.
+        timeout: SimDuration,
+    },
+}
+
+/// When requests are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// At times that do not depend on the answers: so many a second over all sources together.
+    Open {
+        /// Requests a second.
+        rate: PacketRate,
+        /// How they are spread.
+        arrivals: Arrivals,
+    },
+    /// Each of so many users per source waits for an answer, thinks, and asks again.
+    Closed {
+        /// Users per source.
+        concurrency: u32,
+        /// Pause between an answer and the next request.
+        think_time: SimDuration,
+    },
+}
+
+/// An arrival process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Exponential gaps.
+    Poisson,
+    /// Equal gaps.
+    Constant,
+    /// Bursts of so many requests, with exponential gaps between them.
+    Bursty {
+        /// Requests of a burst.
+        size: u32,
+    },
+}
+
+/// CPU time of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceTime {
+    /// The same for all requests.
+    Constant(SimDuration),
+    /// Exponential with this mean.
+    Exponential(SimDuration),
+}
+
+/// How requests share TCP connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connections {
+    /// This many stay open at each source.
+    KeepAlive(u32),
+    /// A new one for each request.
+    PerRequest,
+}
+
+/// Who sends in a bulk transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The source.
+    Upload,
+    /// The target.
+    Download,
+}
+
+/// A request that a server makes in order to answer one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Whom it asks.
+    pub to: Target,
+    /// Size of the request.
+    pub request: ByteSize,
+    /// Size of the response.
+    pub response: ByteSize,
+    /// CPU time that the called server takes.
+    pub service_time: ServiceTime,
+}
+
+/// What is measured, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// Simulated time before the measured interval.
+    pub warmup: SimDuration,
+    /// The measured interval.
+    pub duration: SimDuration,
+    /// Time after it for requests that are under way.
+    pub cooldown: SimDuration,
+    /// Independent repetitions.
+    pub replications: u32,
+    /// The master seed.
+    pub seed: u64,
+}
+
+impl Default for Measure {
+    /// What a scenario that says nothing gets.
+    fn default() -> Self {
+        Self {
+            warmup: SimDuration::from_ms(200),
+            duration: SimDuration::from_secs(2),
+            cooldown: SimDuration::from_ms(500),
+            replications: 10,
+            seed: 1,
+        }
+    }
+}
