@@ -68,7 +68,7 @@ pub struct Shaper {
     peak: DataRate,
     baseline: DataRate,
     bucket: u128,
-    /// Credits at `free_at`, in units; at most `bucket`.
+    /// Credits at `free_at`, in units, before what does not fit the bucket is lost.
     credit: u128,
     free_at: SimTime,
     busy: SimDuration,
@@ -147,7 +147,7 @@ impl Shaper {
                 (time, credit + self.baseline_units(time) - need)
             }
         };
-        self.credit = left.min(self.bucket);
+        self.credit = left;
         time
     }
 
