@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
 use serde::Serialize;
 use sim_core::{ByteSize, DataRate, PacketRate, SimDuration};
 
@@ -239,6 +240,10 @@ pub struct HostPlan {
     pub bandwidth: Option<BandwidthPlan>,
     /// Largest packet, in octets.
     pub mtu: usize,
+    /// Whether it has a default route through its subnet's router.
+    pub default_route: bool,
+    /// Networks that it reaches through another machine's address.
+    pub routes: Vec<(Ipv4Net, Ipv4Addr)>,
 }
 
 /// Where a program runs.

@@ -93,7 +93,12 @@ pub(super) fn build(
         let mut builder = factory.machine(&host.name, builders.len(), &shape);
         let mut spec = factory.eni(interface, host.bandwidth);
         spec.plan.mtu = host.mtu;
-        builder.attach_eni(builder.root(), &spec, Attachment::Interface);
+        spec.plan.router = spec.plan.router.filter(|_| host.default_route);
+        let netns = builder.root();
+        builder.attach_eni(netns, &spec, Attachment::Interface);
+        for &(prefix, via) in &host.routes {
+            builder.add_route(netns, prefix, via);
+        }
         builders.push(builder);
     }
     debug_assert_eq!(first_host, plan.instances.len() + addresses.micro_vms);

@@ -338,7 +338,17 @@ mod tests {
                 1,
             )
             .replacen("name = \"t\"", "nam = \"t\"", 1);
-        insta::assert_snapshot!(problems(&text).join("\n"), @"");
+        insta::assert_snapshot!(problems(&text).join("\n"), @r"
+        line 1: unknown key `nam`; known are name, description, primitives
+        line 1: `name` is missing
+        line 8: unknown key `primitives.syscall_send.sauce`; known are per_packet_ns, per_byte_ns, class, source
+        line 4: `primitives.syscall_send.per_packet_ns` = -3.5 is negative
+        line 5: `primitives.syscall_send.per_byte_ns` = 0.1255 is finer than a picosecond; give at most three decimals
+        line 6: unknown class `guessed` of `primitives.syscall_send.class`; known are specified, vendor, measured, assumed
+        line 7: `primitives.syscall_send.source` must be a string that is not empty
+        line 14: unknown primitive `syscall_except`
+        primitive `syscall_accept` has no price
+        ");
         assert_eq!(problems(&text).len(), 9);
     }
 

@@ -286,6 +286,10 @@ mod tests {
         b.ingress(at(0), Some(p[1]), mac(7), mac(OWN));
         b.ingress(at(0), Some(p[0]), mac(3), mac(OWN));
         assert_eq!(b.fdb().len(), 2);
-        insta::assert_snapshot!(b.to_string(), @"");
+        insta::assert_snapshot!(b.to_string(), @r"
+        02:00:00:01:00:63 dev bridge master bridge permanent
+        02:00:00:01:00:03 dev port0 master bridge
+        02:00:00:01:00:07 dev port1 master bridge
+        ");
     }
 }

@@ -142,7 +142,13 @@ mod tests {
     #[test]
     fn it_prints_like_ip_route() {
         assert_eq!(host().routes().len(), 5);
-        insta::assert_snapshot!(host().to_string(), @"");
+        insta::assert_snapshot!(host().to_string(), @r"
+        default via 10.0.0.1 dev if1 src 10.0.0.5
+        10.0.0.0/20 dev if1 proto kernel scope link src 10.0.0.5
+        blackhole 169.254.169.254
+        172.17.0.0/16 dev if2 proto kernel scope link src 172.17.0.1
+        unreachable 192.0.2.0/24
+        ");
     }
 
     fn any_route() -> impl Strategy<Value = Route> {

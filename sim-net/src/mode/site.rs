@@ -254,9 +254,20 @@ impl MachineBuilder {
         self.machine.netns[netns].routes.add(route);
     }
 
-    /// Adds a route to a namespace.
-    pub fn add_route(&mut self, netns: NetnsId, route: Route) {
-        self.machine.netns[netns].routes.add(route);
+    /// Adds a route through `via`, which must be on the segment of the namespace's `eth0`.
+    pub fn add_route(&mut self, netns: NetnsId, prefix: Ipv4Net, via: Ipv4Addr) {
+        let ns = &mut self.machine.netns[netns];
+        let Some(iface) = ns.ifaces.iter().position(|iface| iface.name == "eth0") else {
+            return;
+        };
+        let iface = IfaceId::new(iface);
+        let src = ns.ifaces[iface].addr.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        ns.routes.add(Route {
+            prefix,
+            kind: RouteKind::Via(via),
+            iface,
+            src,
+        });
     }
 
     /// Joins a namespace to a bridge by a veth pair, with the next address of the bridge's network.
@@ -327,15 +338,13 @@ impl MachineBuilder {
         let iface = IfaceId::new(self.machine.netns[netns].ifaces.len() - 1);
         let prefix = Ipv4Net::new(TASK_METADATA, 32).expect("32 is in range");
         let kind = RouteKind::Via(host_of(self.networks[bridge.index()], 1));
-        self.add_route(
-            netns,
-            Route {
-                prefix,
-                kind,
-                iface,
-                src: addr,
-            },
-        );
+        let src = addr;
+        self.machine.netns[netns].routes.add(Route {
+            prefix,
+            kind,
+            iface,
+            src,
+        });
         Ok(())
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Connection {
     pub(super) receiver: Receiver,
     /// The peer's initial sequence number.
     pub(super) peer_isn: u32,
-    /// The last acknowledgement sent in TIME-WAIT.
+    /// The last acknowledgement sent after the peer's FIN, by the side that closed first.
     pub(super) final_ack: Option<[u8; PURE_ACK]>,
     /// Whether the program knows of it: `Connected` or `Accepted` was said.
     pub(super) announced: bool,
@@ -382,6 +382,12 @@ impl Connection {
             let ack = segment::pure_ack(packet, self.expected_seq(), ack, segment.window);
             port.ingress(at, &ack, &mut self.sockets, meta, out);
         }
+        if segment.has(segment::FIN)
+            && matches!(self.view().state(), State::FinWait1 | State::FinWait2)
+        {
+            // The last acknowledgement is never delayed: nothing follows that could carry it.
+            self.socket().set_ack_delay(None);
+        }
         let replies = out.len();
         port.ingress(at, packet, &mut self.sockets, meta, out);
         let acked = queued.saturating_sub(self.view().send_queue());
@@ -554,7 +560,7 @@ impl Connection {
             }
             silent = 0;
             if let Some(frame) = out.last_mut() {
-                if handshaking && self.view().state() == State::Closed {
+                if !self.announced && self.view().state() == State::Closed {
                     // Linux says nothing when it gives a handshake up.
                     let frame = out.pop().expect("it was there");
                     port.buffers.recycle(frame);
@@ -582,7 +588,7 @@ impl Connection {
             return;
         };
         self.sender.on_sent(&segment);
-        if self.view().state() == State::TimeWait {
+        if matches!(self.view().state(), State::Closing | State::TimeWait) {
             let packet = &frame.data;
             let ack = segment::pure_ack(packet, segment.seq, segment.ack, segment.window);
             self.final_ack = Some(ack);
@@ -647,7 +653,7 @@ impl Connection {
             self.end(cause, events);
             return Fate::Gone;
         }
-        if state == State::TimeWait && unread == 0 && matches!(self.timer, Some(Some(_))) {
+        if state == State::TimeWait && unread == 0 && self.final_ack.is_some() {
             events.push(SocketEvent::Closed { conn, owner });
             return Fate::Waits;
         }

@@ -46,7 +46,8 @@ pub struct StackConfig {
     /// `include/net/tcp.h`, `TCP_TIMEWAIT_LEN` (specified).
     pub time_wait: SimDuration,
     /// How long `connect` tries: SYNs after 1, 3, 7, 15, 31 and 63 seconds, and the wait that
-    /// follows the last. Source: Linux 6.18, `ip-sysctl.rst`, `tcp_syn_retries` (specified).
+    /// follows the last. Source: Linux 6.18, `ip-sysctl.rst`, `tcp_syn_retries` (specified: 127 s;
+    /// 123 s here, since the protocol code's longest timeout is 60 s).
     pub connect_timeout: SimDuration,
     /// How long a half-open connection is kept. Source: Linux 6.18, `ip-sysctl.rst`,
     /// `tcp_synack_retries` (specified).
@@ -65,7 +66,7 @@ impl Default for StackConfig {
             delayed_ack: SimDuration::from_ms(40),
             quick_acks: 16,
             time_wait: SimDuration::from_secs(60),
-            connect_timeout: SimDuration::from_secs(127),
+            connect_timeout: SimDuration::from_secs(123),
             accept_timeout: SimDuration::from_secs(63),
         }
     }

@@ -322,6 +322,11 @@ impl Net {
             return false;
         }
         let ((at, _), (host, happening)) = next.remove_entry();
+        if let Happening::Timer(conn) = &happening
+            && self.hosts[host].timers.get(conn) != Some(&at)
+        {
+            return true;
+        }
         self.now = at;
         match happening {
             Happening::Arrive(frame) => self.arrive(host, frame),
@@ -347,9 +352,6 @@ impl Net {
     }
 
     fn on_timer(&mut self, host: usize, conn: ConnId) {
-        if self.hosts[host].timers.get(&conn) != Some(&self.now) {
-            return;
-        }
         self.hosts[host].timers.remove(&conn);
         self.hosts[host].timers_fired += 1;
         let before = (self.links[host].sent, self.hosts[host].stack.state(conn));

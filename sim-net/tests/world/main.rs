@@ -1,0 +1,8 @@
+//! Whole worlds: what must come out of paths and primitives.
+
+mod conservation;
+mod determinism;
+mod ordering;
+mod physics;
+mod support;
+mod truth_table;

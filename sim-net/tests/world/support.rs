@@ -1,0 +1,230 @@
+//! Small worlds to ask questions of.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use sim_core::{ByteSize, DataRate, Ratio, SimDuration};
+use sim_net::build::build;
+use sim_net::cost::CostProfile;
+use sim_net::headers::Protocol;
+use sim_net::machine::ProbeResult;
+use sim_net::plan::{
+    BandwidthPlan, Connections, ContainerPlan, DockerPlan, FargatePlan, HostPlan, InstancePlan,
+    Load, MeasurePlan, Mode, Place, Plan, PortPlan, ProbeAddress, ProbePlan, RequestPlan,
+    ServiceTime, Target, TaskNetworkPlan, TaskPlan, WorkloadKind, WorkloadPlan,
+};
+use sim_net::vpc::{LatencyPlan, PeerPlan, RulePlan, SecurityGroupPlan, SubnetPlan, VpcPlan};
+use sim_net::world::{Outcome, World};
+
+pub(crate) fn profile(name: &str) -> Arc<CostProfile> {
+    Arc::new(
+        CostProfile::builtin(name)
+            .expect("a builtin profile")
+            .clone(),
+    )
+}
+
+pub(crate) fn gbps(n: u64) -> DataRate {
+    DataRate::from_bps(n * 1_000_000_000).expect("above zero")
+}
+
+fn open_rule(id: &str) -> RulePlan {
+    RulePlan {
+        id: id.into(),
+        protocol: None,
+        ports: 0..=u16::MAX,
+        peer: PeerPlan::Cidr("0.0.0.0/0".parse().expect("a network")),
+    }
+}
+
+/// A VPC of two zones in which every group allows everything and every latency is known.
+pub(crate) fn open_vpc() -> VpcPlan {
+    let subnet = |index: usize, zone: usize| SubnetPlan {
+        id: format!("subnet-{index}"),
+        name: format!("subnet-{index}"),
+        cidr: format!("10.0.{index}.0/24").parse().expect("a network"),
+        zone,
+    };
+    VpcPlan {
+        cidrs: vec!["10.0.0.0/16".parse().expect("a network")],
+        zones: vec!["a".into(), "b".into()],
+        subnets: vec![subnet(0, 0), subnet(1, 1)],
+        security_groups: vec![SecurityGroupPlan {
+            id: "sg-open".into(),
+            name: "open".into(),
+            ingress: vec![open_rule("sgr-in")],
+            egress: vec![open_rule("sgr-out")],
+        }],
+        latency: LatencyPlan {
+            placement_group: SimDuration::from_us(20),
+            same_zone: SimDuration::from_us(100),
+            cross_zone: SimDuration::from_us(300),
+            internet: SimDuration::from_ms(5),
+            jitter: None,
+        },
+        loss: Ratio::from_ppm(0),
+    }
+}
+
+pub(crate) fn bandwidth(rate: DataRate) -> BandwidthPlan {
+    BandwidthPlan {
+        peak: rate,
+        baseline: rate,
+        credit_bits: 0,
+        single_flow: None,
+        packet_rate: None,
+    }
+}
+
+pub(crate) fn instance(name: &str, subnet: usize, kernel: &str) -> InstancePlan {
+    InstancePlan {
+        name: name.into(),
+        instance_type: "c5.large".into(),
+        cores: 2,
+        profile: profile(kernel),
+        subnet,
+        security_groups: vec![0],
+        bandwidth: bandwidth(gbps(10)),
+        placement_group: None,
+        trunking: false,
+        docker: DockerPlan::default(),
+        source_dest_check: false,
+    }
+}
+
+pub(crate) fn host(name: &str, subnet: usize) -> HostPlan {
+    HostPlan {
+        name: name.into(),
+        cores: 1,
+        profile: profile("ideal"),
+        subnet,
+        security_groups: vec![0],
+        bandwidth: None,
+        mtu: 9001,
+        default_route: true,
+        routes: Vec::new(),
+    }
+}
+
+/// A container that listens on `container_port`, with the host port that the mode gives it.
+pub(crate) fn container(name: &str, container_port: u16, host_port: u16) -> ContainerPlan {
+    let port = |protocol| PortPlan {
+        container_port,
+        host_port,
+        protocol,
+    };
+    ContainerPlan {
+        name: name.into(),
+        ports: vec![port(Protocol::Tcp), port(Protocol::Udp)],
+    }
+}
+
+/// A task of one container on port 80; in bridge mode host port `host_port` leads to it.
+pub(crate) fn task(name: &str, mode: Mode, instance: usize, host_port: u16) -> TaskPlan {
+    let own = matches!(mode, Mode::Awsvpc | Mode::Fargate);
+    let host_port = if mode == Mode::Bridge { host_port } else { 80 };
+    let mut app = container("app", 80, host_port);
+    if mode == Mode::None {
+        app.ports.clear();
+    }
+    TaskPlan {
+        name: name.into(),
+        mode,
+        instance: (mode != Mode::Fargate).then_some(instance),
+        containers: vec![app],
+        network: own.then(|| TaskNetworkPlan {
+            subnet: 0,
+            security_groups: vec![0],
+        }),
+        fargate: (mode == Mode::Fargate).then(|| FargatePlan {
+            cores: 1,
+            profile: profile("linux-6.18-2vcpu"),
+            bandwidth: bandwidth(gbps(5)),
+        }),
+    }
+}
+
+pub(crate) fn plan(tasks: Vec<TaskPlan>) -> Plan {
+    Plan {
+        vpc: open_vpc(),
+        instances: vec![
+            instance("i-0", 0, "linux-6.18-2vcpu"),
+            instance("i-1", 1, "linux-6.18-2vcpu"),
+        ],
+        tasks,
+        hosts: vec![host("client", 0)],
+        workloads: Vec::new(),
+        listeners: Vec::new(),
+        probes: Vec::new(),
+        measure: MeasurePlan {
+            warmup: SimDuration::ZERO,
+            duration: SimDuration::from_ms(100),
+            cooldown: SimDuration::from_ms(400),
+        },
+    }
+}
+
+pub(crate) fn app_of(task: usize) -> Place {
+    Place::Container { task, container: 0 }
+}
+
+pub(crate) fn target(place: Place, port: u16) -> Target {
+    Target { place, port }
+}
+
+/// One user who asks again as soon as the answer has come.
+pub(crate) fn ping_pong(from: Place, to: Target, protocol: Protocol, octets: u64) -> WorkloadPlan {
+    WorkloadPlan {
+        name: "ping".into(),
+        from: vec![from],
+        to: vec![to],
+        protocol,
+        kind: WorkloadKind::Request(RequestPlan {
+            load: Load::Closed {
+                concurrency: 1,
+                think: SimDuration::from_ms(1),
+            },
+            request: ByteSize::from_bytes(octets),
+            response: ByteSize::from_bytes(octets),
+            connections: Connections::KeepAlive(1),
+            service_time: ServiceTime::Constant(SimDuration::ZERO),
+            calls: Vec::new(),
+            timeout: SimDuration::from_secs(1),
+        }),
+    }
+}
+
+pub(crate) fn world(plan: &Plan) -> World {
+    build(plan, 1, 0).expect("the plan is sound")
+}
+
+pub(crate) fn run(plan: &Plan) -> Outcome {
+    world(plan).run(&Arc::new(AtomicBool::new(false)))
+}
+
+pub(crate) fn probe(from: Place, to: ProbeAddress, port: u16, protocol: Protocol) -> ProbePlan {
+    ProbePlan {
+        from,
+        to,
+        port,
+        protocol,
+    }
+}
+
+/// What a TCP and a UDP attempt find.
+pub(crate) fn ask(plan: &Plan, from: Place, to: ProbeAddress, port: u16) -> [ProbeResult; 2] {
+    let mut plan = plan.clone();
+    plan.probes = vec![
+        probe(from, to, port, Protocol::Tcp),
+        probe(from, to, port, Protocol::Udp),
+    ];
+    let outcome = run(&plan);
+    [outcome.probes[0], outcome.probes[1]]
+}
+
+pub(crate) fn reached(from: [u8; 4]) -> ProbeResult {
+    ProbeResult::Reached {
+        source_seen: Some(Ipv4Addr::from(from)),
+    }
+}
