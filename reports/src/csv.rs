@@ -79,7 +79,11 @@ fn row(
     } = estimate;
     let difference = result.and_then(|r| r.difference(metric));
     let of = |get: fn(&Difference) -> Option<f64>| number(difference.and_then(get));
-    let note = note.or(why).unwrap_or_default();
+    let absent = || {
+        let bulk = result.is_some_and(|r| r.metric(metric).is_none());
+        bulk.then(|| "the workload has no requests".to_owned())
+    };
+    let note = note.or(why).or_else(absent).unwrap_or_default();
     [
         name.to_owned(),
         workload.to_owned(),

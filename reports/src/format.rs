@@ -114,7 +114,7 @@ pub fn per_second(rate: f64) -> String {
 #[must_use]
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    if percent <= 0.0 {
+    if percent.abs() <= 0.0 {
         "0 %".to_owned()
     } else if percent < 0.001 {
         "<0.001 %".to_owned()
@@ -132,7 +132,7 @@ pub fn percent(share: f64) -> String {
 pub fn metric(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Throughput => bits_per_second(value),
-        Metric::Requests => per_second(value),
+        Metric::Requests => format!("{}/s", per_second(value)),
         Metric::Errors => percent(value),
         _ => nanoseconds(value),
     }
@@ -141,9 +141,14 @@ pub fn metric(metric: Metric, value: f64) -> String {
 /// The estimate alone, or a dash.
 #[must_use]
 pub fn estimate(kind: Metric, estimate: Option<&Estimate>) -> String {
+    let text = |value| match kind {
+        // The heading names the unit.
+        Metric::Requests => per_second(value),
+        _ => metric(kind, value),
+    };
     estimate
         .and_then(|e| e.estimate)
-        .map_or_else(|| NOTHING.to_owned(), |value| metric(kind, value))
+        .map_or_else(|| NOTHING.to_owned(), text)
 }
 
 /// The estimate with half the width of its interval, one unit and one number of decimals for both:

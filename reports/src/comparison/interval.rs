@@ -98,3 +98,112 @@ pub(crate) fn rounded(value: f64, decimals: u32) -> f64 {
     // A negative zero would be printed with its sign.
     if rounded.abs() > 0.0 { rounded } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(value: f64, expected: f64) {
+        assert!((value - expected).abs() < 5e-4, "{value} is not {expected}");
+    }
+
+    /// By hand: differences 2, 4, 3, 5, 1; mean 3, variance 10/4, standard error 0.70711,
+    /// t(0.975, 4) = 2.77645.
+    #[test]
+    fn the_paired_interval_is_the_one_computed_by_hand() {
+        let pairs = [
+            (12.0, 10.0),
+            (24.0, 20.0),
+            (18.0, 15.0),
+            (30.0, 25.0),
+            (8.0, 7.0),
+        ];
+        let mean = paired_difference(&pairs, 0.05).expect("there are pairs");
+        let (lo, hi) = mean.interval.expect("there are five");
+        close(mean.value, 3.0);
+        close(lo, 3.0 - 1.963_24);
+        close(hi, 3.0 + 1.963_24);
+        assert_eq!(mean.n, 5);
+    }
+
+    /// By hand: logarithms 0.1, 0.2, 0.3; standard error 0.057735, t(0.975, 2) = 4.302653.
+    #[test]
+    fn the_ratio_interval_is_the_one_computed_by_hand() {
+        let pairs = [0.1, 0.2, 0.3].map(|l| (libm::exp(l) * 7.0, 7.0));
+        let mean = paired_ratio(&pairs, 0.05).expect("all are positive");
+        let (lo, hi) = mean.interval.expect("there are three");
+        close(mean.value, 1.221_40);
+        close(lo, 0.952_74);
+        close(hi, 1.565_83);
+    }
+
+    #[test]
+    fn the_ratio_seen_from_the_other_side_is_the_reciprocal() {
+        let pairs = [(3.0, 2.0), (5.0, 4.0), (9.0, 5.0)];
+        let swapped = pairs.map(|(a, b)| (b, a));
+        let there = paired_ratio(&pairs, 0.05).expect("positive");
+        let back = paired_ratio(&swapped, 0.05).expect("positive");
+        close(there.value * back.value, 1.0);
+        let ((lo, _), (_, hi)) = (
+            there.interval.expect("three"),
+            back.interval.expect("three"),
+        );
+        close(lo * hi, 1.0);
+    }
+
+    #[test]
+    fn a_ratio_to_zero_does_not_exist() {
+        assert_eq!(paired_ratio(&[(1.0, 0.0), (1.0, 1.0)], 0.05), None);
+        assert_eq!(paired_ratio(&[(0.0, 1.0)], 0.05), None);
+    }
+
+    #[test]
+    fn one_value_has_no_interval_and_none_has_no_mean() {
+        assert_eq!(
+            mean(&[7.0], 0.05),
+            Some(Mean {
+                value: 7.0,
+                interval: None,
+                n: 1
+            })
+        );
+        assert_eq!(mean(&[], 0.05), None);
+    }
+
+    #[test]
+    fn equal_values_have_an_interval_without_width() {
+        let mean = mean(&[7.0; 5], 0.05).expect("five values");
+        assert_eq!(mean.interval, Some((7.0, 7.0)));
+    }
+
+    /// Bonferroni's t for three comparisons and nine degrees of freedom is 2.933 in the tables;
+    /// without correction it is 2.262.
+    #[test]
+    fn the_correction_widens_the_interval_as_the_tables_say() {
+        let values: Vec<f64> = (0..10).map(f64::from).collect();
+        let half = |alpha: f64| {
+            let (lo, hi) = mean(&values, alpha)
+                .and_then(|m| m.interval)
+                .expect("ten values");
+            (hi - lo) / 2.0
+        };
+        // Standard error of 0..=9: sqrt(82.5 / 9 / 10).
+        let standard_error = libm::sqrt(82.5 / 90.0);
+        close(half(bonferroni(1)) / standard_error, 2.262_16);
+        close(half(bonferroni(3)) / standard_error, 2.933_32);
+    }
+
+    /// Clopper and Pearson: 0 of 100 has the two-sided 95 % limit 3.62 %.
+    #[test]
+    fn no_failure_is_no_proof_of_zero() {
+        close(upper_limit_without_failures(100), 0.036_217);
+        assert!(upper_limit_without_failures(1_000_000_000) > 0.0);
+    }
+
+    #[test]
+    fn rounding_never_prints_a_negative_zero() {
+        assert_eq!(rounded(-0.2, 0).to_string(), "0");
+        assert_eq!(rounded(2.5, 0).to_string(), "3");
+        assert_eq!(rounded(0.123_456_7, 6).to_string(), "0.123457");
+    }
+}

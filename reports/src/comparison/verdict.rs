@@ -177,6 +177,7 @@ const fn comparative(metric: Metric, smaller: bool) -> &'static str {
 fn size_in_words(metric: Metric, diff: Mean, ratio: Option<Mean>) -> String {
     let smaller = diff.value < 0.0;
     let sign = if smaller { -1.0 } else { 1.0 };
+    let words = comparative(metric, smaller);
     let oriented = |m: Mean, centre: f64, scale: f64| {
         let turn = |v: f64| (v - centre) * scale * sign;
         let ends = m.interval.map(|(lo, hi)| (turn(lo), turn(hi)));
@@ -193,14 +194,15 @@ fn size_in_words(metric: Metric, diff: Mean, ratio: Option<Mean>) -> String {
         }
         _ => {
             let (value, ends) = oriented(diff, 0.0, 1.0);
-            (value, ends, metric.unit())
+            let text = |v: f64| format::metric(metric, v);
+            let range = ends.map(|(lo, hi)| format!(" [{}, {}]", text(lo), text(hi)));
+            return format!("{words} {}{}", text(value), range.unwrap_or_default());
         }
     };
-    let words = comparative(metric, smaller);
-    let range = ends
-        .map(|(lo, hi)| format!(" {}", bracket(lo, hi)))
-        .unwrap_or_default();
     let decimals = decimals_for(value, ends);
+    let range = ends
+        .map(|(lo, hi)| format!(" [{lo:.decimals$}, {hi:.decimals$}]"))
+        .unwrap_or_default();
     format!("{words} {value:.decimals$} {unit}{range}")
 }
 
@@ -211,7 +213,10 @@ fn range_in_words(metric: Metric, diff: (f64, f64), ratio: Option<Mean>) -> Stri
             (((lo - 1.0) * 100.0, (hi - 1.0) * 100.0), "%")
         }
         _ if metric == Metric::Errors => ((diff.0 * 100.0, diff.1 * 100.0), "points"),
-        _ => (diff, metric.unit()),
+        _ => {
+            let text = |v: f64| format::metric(metric, v);
+            return format!("[{}, {}]", text(diff.0), text(diff.1));
+        }
     };
     let decimals = decimals_for(lo, Some((lo, hi)));
     format!(
@@ -219,11 +224,6 @@ fn range_in_words(metric: Metric, diff: (f64, f64), ratio: Option<Mean>) -> Stri
         format::signed(lo, decimals),
         format::signed(hi, decimals)
     )
-}
-
-fn bracket(lo: f64, hi: f64) -> String {
-    let decimals = decimals_for(lo, Some((lo, hi)));
-    format!("[{lo:.decimals$}, {hi:.decimals$}]")
 }
 
 /// As many decimals as the width of the interval deserves: at most two, at most one above ten.

@@ -1,12 +1,13 @@
 //! `report.html`: one self-contained file. No network, no script, no font of its own; light and dark;
 //! prints.
 //!
-//! [`view`] turns the results into rows of text, [`charts`] draws, and the template in
+//! `view` and `workload` turn the results into rows of text, `charts` draws, and the template in
 //! `templates/` puts both on a page. Everything a user wrote is escaped by the template (or by the
 //! chart kit, for names inside charts).
 
 mod charts;
 mod view;
+mod workload;
 
 use askama::Template;
 

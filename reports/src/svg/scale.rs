@@ -128,7 +128,7 @@ mod tests {
     fn ticks_are_round_and_inside() {
         let scale = Scale::around([382.0, 618.0].into_iter(), (0.0, 100.0));
         assert_eq!(
-            scale.ticks(5),
+            scale.ticks(6),
             [350.0, 400.0, 450.0, 500.0, 550.0, 600.0, 650.0]
         );
         assert!(scale.at(350.0).abs() < 1e-9 && (scale.at(650.0) - 100.0).abs() < 1e-9);

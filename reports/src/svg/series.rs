@@ -62,24 +62,7 @@ pub(crate) fn chart(id: &str, workload: &str, tracks: &[Track]) -> Option<String
             "warm-up",
         );
     }
-    axis::times_left(&mut svg, &AREA, &y);
-    let ticks: Vec<(f64, String)> = x
-        .ticks(5)
-        .into_iter()
-        .map(|t| (x.at(t), label(t)))
-        .collect();
-    axis::labels_below(
-        &mut svg,
-        &AREA,
-        ticks.iter().map(|(at, label)| (*at, label.as_str())),
-    );
-    let middle = f64::midpoint(AREA.left, AREA.right);
-    svg.text(
-        "axis-name",
-        (middle, HEIGHT - 6.0),
-        Anchor::Middle,
-        "simulated time",
-    );
+    axes(&mut svg, &x, &y);
     let mut labels = Vec::new();
     for track in tracks {
         let line: Vec<(f64, f64)> = track
@@ -96,6 +79,27 @@ pub(crate) fn chart(id: &str, workload: &str, tracks: &[Track]) -> Option<String
     }
     axis::labels_right(&mut svg, &AREA, labels);
     Some(svg.finish())
+}
+
+fn axes(svg: &mut Svg, x: &Scale, y: &Scale) {
+    axis::times_left(svg, &AREA, y);
+    let ticks: Vec<(f64, String)> = x
+        .ticks(5)
+        .into_iter()
+        .map(|t| (x.at(t), label(t)))
+        .collect();
+    axis::labels_below(
+        svg,
+        &AREA,
+        ticks.iter().map(|(at, label)| (*at, label.as_str())),
+    );
+    let middle = f64::midpoint(AREA.left, AREA.right);
+    svg.text(
+        "axis-name",
+        (middle, HEIGHT - 6.0),
+        Anchor::Middle,
+        "simulated time",
+    );
 }
 
 /// A tick label: `0`, `500 ms`, `2 s`.

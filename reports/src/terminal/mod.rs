@@ -305,7 +305,7 @@ fn without_numbers(page: &mut Page, results: &Results) {
             if std::mem::take(&mut first) {
                 page.blank();
             }
-            page.labelled("", 0, &format!("{name}: {words}"), Colour::Yellow);
+            page.labelled("", 0, &format!("{name} {words}"), Colour::Yellow);
         }
     }
 }
@@ -319,9 +319,9 @@ fn reasons(mode: &ModeResult) -> Vec<String> {
                 .as_ref()
                 .map(|p| format!(" ({p})"))
                 .unwrap_or_default();
-            format!(" [{}] {}{place}", reason.code, reason.message)
+            format!(" [{}]: {}{place}", reason.code, reason.message)
         });
-        return vec![format!("not deployable:{why}")];
+        return vec![format!("cannot be deployed{why}")];
     }
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     for (workload, result) in &mode.workloads {
@@ -329,7 +329,7 @@ fn reasons(mode: &ModeResult) -> Vec<String> {
             continue;
         }
         let why = result.reason.as_deref().unwrap_or("no reason recorded");
-        let words = format!("{}: {why}", result.outcome.word());
+        let words = format!("is {}: {why}", result.outcome.word());
         match reasons.iter_mut().find(|(known, _)| *known == words) {
             Some((_, workloads)) => workloads.push(workload),
             None => reasons.push((words, vec![workload])),

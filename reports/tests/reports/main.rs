@@ -1,6 +1,11 @@
-//! Every output format on fabricated experiments.
+//! Every output format on fabricated experiments, each golden file beside a bound.
 
+mod compare;
+mod coverage;
+mod csv;
 #[path = "../fixture/mod.rs"]
 mod fixture;
-
+mod html;
+mod json;
+mod pcapng;
 mod terminal;
