@@ -157,6 +157,11 @@ impl World {
         }
     }
 
+    /// The machine with this number.
+    pub fn machine_mut(&mut self, index: usize) -> &mut Machine {
+        self.engine.partition_mut(sim_core::PartitionId::new(index))
+    }
+
     /// The machines.
     pub fn machines(&self) -> impl Iterator<Item = &Machine> {
         self.engine.partitions()
@@ -273,7 +278,7 @@ fn workload_outcome(
             .collect(),
         source_seen: record.source_seen,
         series,
-        arrivals: record.arrivals.finish(),
+        arrivals: record.arrivals,
     }
 }
 

@@ -86,6 +86,16 @@ impl Addresses {
             let at = (index, 0);
             instances.push(allocation.interface(name, i.subnet, groups, at, i.placement_group)?);
         }
+        // Machines outside ECS come before tasks, so that another task moves none of their
+        // addresses; among the machines they are last.
+        let first_host =
+            plan.instances.len() + plan.tasks.iter().filter(|t| t.fargate.is_some()).count();
+        let mut hosts = Vec::new();
+        for (index, h) in plan.hosts.iter().enumerate() {
+            let at = (first_host + index, 0);
+            let (name, groups) = (format!("{}/eth0", h.name), &h.security_groups);
+            hosts.push(allocation.interface(name, h.subnet, groups, at, None)?);
+        }
         let mut enis = vec![1; plan.instances.len()];
         let mut micro_vms = 0;
         let mut tasks = Vec::new();
@@ -108,12 +118,6 @@ impl Addresses {
             let made = allocation.interface(name, network.subnet, groups, at, placement_group)?;
             tasks.push(Some(made));
         }
-        let mut hosts = Vec::new();
-        for (index, h) in plan.hosts.iter().enumerate() {
-            let at = (plan.instances.len() + micro_vms + index, 0);
-            let (name, groups) = (format!("{}/eth0", h.name), &h.security_groups);
-            hosts.push(allocation.interface(name, h.subnet, groups, at, None)?);
-        }
         Ok(Self {
             instances,
             tasks,
@@ -126,8 +130,8 @@ impl Addresses {
     fn iter(&self) -> impl Iterator<Item = &Interface> {
         self.instances
             .iter()
-            .chain(self.tasks.iter().flatten())
             .chain(&self.hosts)
+            .chain(self.tasks.iter().flatten())
     }
 
     pub(super) fn fabric(&self, plan: &Plan) -> Result<Fabric, FabricError> {

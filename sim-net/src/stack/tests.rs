@@ -1,4 +1,5 @@
 //! Two stacks joined by a simulated link.
 
+mod congestion;
 mod harness;
 mod tcp;

@@ -1,1 +1,81 @@
-//! determinism
+//! The same plan and seed give the same world, and what is idle changes nothing.
+
+use sim_core::SimDuration;
+use sim_net::build::build;
+use sim_net::headers::Protocol;
+use sim_net::plan::{Arrivals, Load, Mode, Place, Plan, ServiceTime, WorkloadKind};
+use sim_net::vpc::JitterPlan;
+
+use crate::support::{app_of, ping_pong, plan, run, target, task};
+
+fn loaded(mode: Mode) -> Plan {
+    let mut plan = plan(vec![task("web/0", mode, 0, 8080)]);
+    plan.vpc.latency.jitter = Some(JitterPlan::default());
+    let mut load = ping_pong(Place::Host(0), target(app_of(0), 80), Protocol::Tcp, 500);
+    if let WorkloadKind::Request(request) = &mut load.kind {
+        request.load = Load::Open(Arrivals::Poisson {
+            mean_gap: SimDuration::from_us(500),
+        });
+        request.service_time = ServiceTime::Exponential(SimDuration::from_us(100));
+    }
+    plan.workloads = vec![load];
+    plan
+}
+
+#[test]
+fn two_runs_are_the_same_run() {
+    for mode in Mode::ALL {
+        let plan = loaded(mode);
+        let (a, b) = (run(&plan), run(&plan));
+        assert_eq!(a.digest, b.digest, "{mode}");
+        assert_eq!(a.events, b.events, "{mode}");
+        assert_eq!(a.workloads[0].latency, b.workloads[0].latency, "{mode}");
+    }
+}
+
+#[test]
+fn another_seed_and_another_replication_are_other_runs() {
+    let plan = loaded(Mode::Host);
+    let digest = |seed, replication| {
+        let world = build(&plan, seed, replication).expect("the plan is sound");
+        world.run(&std::sync::Arc::default()).digest
+    };
+    let digests = [digest(1, 0), digest(2, 0), digest(1, 1)];
+    assert!(digests[0] != digests[1] && digests[0] != digests[2] && digests[1] != digests[2]);
+}
+
+#[test]
+fn modes_share_their_arrivals() {
+    let arrivals: Vec<_> = [Mode::Bridge, Mode::Host, Mode::Awsvpc, Mode::Fargate]
+        .map(|mode| run(&loaded(mode)).workloads[0].arrivals)
+        .into();
+    assert!(
+        arrivals.iter().all(|&digest| digest == arrivals[0]),
+        "{arrivals:x?}"
+    );
+}
+
+#[test]
+fn an_idle_task_changes_nobody_elses_arrivals_or_service_times() {
+    let plan = loaded(Mode::Host);
+    let mut crowded = plan.clone();
+    crowded.tasks.push(task("idle/0", Mode::Awsvpc, 1, 80));
+    crowded.tasks.push(task("idle/1", Mode::Bridge, 1, 8080));
+    let (a, b) = (run(&plan), run(&crowded));
+    assert_eq!(a.workloads[0].arrivals, b.workloads[0].arrivals);
+    assert_eq!(a.workloads[0].latency, b.workloads[0].latency);
+}
+
+#[test]
+fn the_order_of_idle_machines_is_of_no_consequence() {
+    let plan = loaded(Mode::Bridge);
+    let mut reordered = plan.clone();
+    reordered.instances.swap(0, 1);
+    reordered.instances[0].subnet = 1;
+    for task in &mut reordered.tasks {
+        task.instance = Some(1);
+    }
+    let (a, b) = (run(&plan), run(&reordered));
+    assert_eq!(a.workloads[0].arrivals, b.workloads[0].arrivals);
+    assert_eq!(a.workloads[0].ok, b.workloads[0].ok);
+}
