@@ -60,7 +60,7 @@ pub(super) fn estimate(runs: &[(u32, &WorkloadRun)], metric: Metric) -> Estimate
     let n = match metric {
         Metric::Throughput | Metric::Requests => values.len() as u64,
         Metric::Errors => runs.iter().map(|(_, run)| requests(run)).sum(),
-        _ => merged(runs).len(),
+        _ => runs.iter().map(|(_, run)| run.latency.len()).sum(),
     };
     let replications = u32::try_from(values.len()).unwrap_or(u32::MAX);
     let bare = |note: String| Estimate {
@@ -86,6 +86,13 @@ pub(super) fn estimate(runs: &[(u32, &WorkloadRun)], metric: Metric) -> Estimate
         notes.push(format!(
             "{without} of {} replications without a sample",
             runs.len()
+        ));
+    }
+    let saturated: u64 = runs.iter().map(|(_, run)| run.latency.saturated()).sum();
+    if metric.is_latency() && saturated > 0 {
+        notes.push(format!(
+            "{} samples above 100 s count as 100 s",
+            format::grouped(saturated)
         ));
     }
     if thin(runs, metric) {

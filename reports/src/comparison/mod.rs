@@ -32,6 +32,57 @@ type Runs<'a> = Vec<(u32, &'a WorkloadRun)>;
 ///
 /// The result depends on the content of `experiment` alone, not on the order in which modes,
 /// replications, workloads or input files were put into it.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use indexmap::IndexMap;
+/// use reports::{
+///     Experiment, FrameCounts, ModeRecord, Provenance, Replication, WorkloadOutcome, WorkloadRun,
+/// };
+/// use sim_core::{Histogram, SimDuration};
+///
+/// let run = |us: u64| {
+///     let mut latency = Histogram::new();
+///     latency.record_n(SimDuration::from_us(us), 1_000);
+///     WorkloadRun {
+///         outcome: WorkloadOutcome::Measured,
+///         latency,
+///         requests_ok: 1_000,
+///         errors: BTreeMap::new(),
+///         bytes: 1_000_000,
+///         measured: SimDuration::from_secs(1),
+///         hops: Vec::new(),
+///         series: Vec::new(),
+///         warmup_cut: SimDuration::ZERO,
+///         source_seen: None,
+///     }
+/// };
+/// let mode = |us: u64| ModeRecord {
+///     deployable: true,
+///     reason: None,
+///     placement: Vec::new(),
+///     density: None,
+///     replications: (0..5)
+///         .map(|index| Replication {
+///             index,
+///             workloads: IndexMap::from([("web".to_owned(), run(us + u64::from(index)))]),
+///             drops: BTreeMap::new(),
+///             frames: FrameCounts::default(),
+///             digest: 1,
+///             events: 1,
+///         })
+///         .collect(),
+/// };
+/// let experiment = Experiment {
+///     provenance: Provenance::default(),
+///     baseline: "host".to_owned(),
+///     modes: IndexMap::from([("host".to_owned(), mode(400)), ("bridge".to_owned(), mode(440))]),
+/// };
+/// let results = reports::compare(&experiment);
+/// let verdict = &results.modes["bridge"].workloads["web"].vs_baseline["latency_ns.p50"].verdict;
+/// assert!(verdict.starts_with("slower by 10.0"), "{verdict}");
+/// ```
 #[must_use]
 pub fn compare(experiment: &Experiment) -> Results {
     let with_requests = workloads_with_requests(experiment);

@@ -16,6 +16,8 @@ pub(super) struct Workload<'a> {
     pub(super) errors: Vec<(&'a str, String)>,
     pub(super) charts: Vec<charts::Chart>,
     pub(super) details: Vec<DetailRow<'a>>,
+    /// Whether hops have a time per request, or only one per visit.
+    pub(super) per_request: bool,
     pub(super) hop_modes: Vec<Mode<'a>>,
     pub(super) hops: Vec<HopRow<'a>>,
     pub(super) hop_totals: Vec<String>,
@@ -104,6 +106,9 @@ pub(super) fn view<'a>(
         details: details(&measured, &all),
         errors: errors(&measured),
         charts: charts::of_workload(anchor, name, experiment, modes),
+        per_request: with_hops
+            .iter()
+            .any(|(_, w)| w.hops.iter().any(|h| h.ns_per_request.is_some())),
         hop_modes: with_hops.iter().map(|(mode, _)| *mode).collect(),
         hops: hop_rows(&with_hops),
         hop_totals: with_hops.iter().map(|(_, w)| hop_total(w)).collect(),
@@ -257,15 +262,13 @@ fn details<'a>(measured: &[(Mode<'a>, &WorkloadResult)], metrics: &[Metric]) -> 
 fn hop_rows<'a>(measured: &[(Mode<'a>, &'a WorkloadResult)]) -> Vec<HopRow<'a>> {
     let mut components: Vec<&str> = Vec::new();
     for (_, workload) in measured {
-        // A component that only this path has goes behind the one it follows there.
-        let mut position = 0;
-        for hop in &workload.hops {
+        // From the end, so that a component that only this path has stands before the one that
+        // follows it there, behind those that only the paths before have.
+        let mut position = components.len();
+        for hop in workload.hops.iter().rev() {
             match components.iter().position(|c| *c == hop.component) {
-                Some(known) => position = position.max(known + 1),
-                None => {
-                    components.insert(position, &hop.component);
-                    position += 1;
-                }
+                Some(known) => position = position.min(known),
+                None => components.insert(position, &hop.component),
             }
         }
     }
