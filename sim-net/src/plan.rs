@@ -98,10 +98,14 @@ pub struct BandwidthPlan {
     pub peak: DataRate,
     /// Rate without credits.
     pub baseline: DataRate,
-    /// Credits at the start of the run, in bits above baseline.
+    /// Most credits that can be saved, in bits above baseline.
+    pub bucket_bits: u64,
+    /// Credits at the start of the run, in bits; at most `bucket_bits`.
     pub credit_bits: u64,
     /// Limit of one 5-tuple.
     pub single_flow: Option<DataRate>,
+    /// The same between machines of one cluster placement group.
+    pub single_flow_in_group: Option<DataRate>,
     /// Packets per second, both directions together. AWS publishes none.
     pub packet_rate: Option<PacketRate>,
 }

@@ -65,6 +65,8 @@ pub struct WorkloadOutcome {
     pub outcome: Reach,
     /// Latency of requests that were due in the measured interval; empty for transfers.
     pub latency: Histogram,
+    /// Sum of those latencies, exactly.
+    pub latency_total: SimDuration,
     /// How many were answered.
     pub ok: u64,
     /// How many failed, by reason.
@@ -268,6 +270,7 @@ fn workload_outcome(
         name: name.to_owned(),
         outcome: final_reach(reach, record, &errors),
         latency: record.latency.clone(),
+        latency_total: record.latency_total,
         ok: record.ok,
         errors,
         bytes: record.bytes,

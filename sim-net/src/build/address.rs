@@ -22,7 +22,7 @@ pub(super) struct Interface {
     pub(super) endpoint: EndpointId,
     machine: usize,
     eni: EniId,
-    placement_group: Option<u32>,
+    pub(super) placement_group: Option<u32>,
 }
 
 /// All interfaces: of instances, of tasks, of other machines. Machines are numbered in that order,
@@ -132,6 +132,13 @@ impl Addresses {
             .iter()
             .chain(&self.hosts)
             .chain(self.tasks.iter().flatten())
+    }
+
+    /// The addresses of all interfaces in a cluster placement group.
+    pub(super) fn in_placement_group(&self, group: u32) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        self.iter()
+            .filter(move |i| i.placement_group == Some(group))
+            .map(|i| i.addr)
     }
 
     pub(super) fn fabric(&self, plan: &Plan) -> Result<Fabric, FabricError> {

@@ -7,7 +7,9 @@ use sim_core::Streams;
 use super::address::{Addresses, Interface};
 use super::{BuildError, idle_tag};
 use crate::cost::CostProfile;
-use crate::eni::{Allowance, AllowancePlan, EniPlan, FlowLimitPlan, PacketRatePlan, ShaperPlan};
+use crate::eni::{
+    Allowance, AllowancePlan, EniPlan, FastPeers, FlowLimitPlan, PacketRatePlan, ShaperPlan,
+};
 use crate::frame::Mac;
 use crate::machine::{Account, Machine, WorkloadRecord};
 use crate::mode::{Attachment, EniSpec, MachineBuilder};
@@ -26,6 +28,7 @@ pub(super) struct Machines {
 
 struct Factory<'a> {
     plan: &'a Plan,
+    addresses: &'a Addresses,
     fabric: &'a Arc<Fabric>,
     rules: &'a [Arc<EniRules>],
     streams: Streams,
@@ -42,6 +45,7 @@ pub(super) fn build(
 ) -> Result<Machines, BuildError> {
     let factory = Factory {
         plan,
+        addresses,
         fabric,
         rules,
         streams,
@@ -139,9 +143,7 @@ impl Factory<'_> {
         // The link-layer address is given when the interface is attached.
         let mut plan = EniPlan::vpc(interface.addr, Mac::default(), rules);
         plan.router = subnet.hosts().next();
-        plan.flow_limit = bandwidth
-            .and_then(|b| b.single_flow)
-            .map(FlowLimitPlan::new);
+        plan.flow_limit = bandwidth.and_then(|b| self.flow_limit(interface, b));
         EniSpec {
             name: interface.name.clone(),
             addr: interface.addr,
@@ -152,6 +154,20 @@ impl Factory<'_> {
     }
 }
 
+impl Factory<'_> {
+    /// The limit of a flow: a higher one to machines of the same cluster placement group.
+    fn flow_limit(&self, interface: &Interface, bandwidth: BandwidthPlan) -> Option<FlowLimitPlan> {
+        let mut limit = FlowLimitPlan::new(bandwidth.single_flow?);
+        if let (Some(group), Some(rate)) =
+            (interface.placement_group, bandwidth.single_flow_in_group)
+        {
+            let peers = self.addresses.in_placement_group(group);
+            limit.fast_peers = Some(FastPeers::new(rate, peers));
+        }
+        Some(limit)
+    }
+}
+
 fn allowance(bandwidth: Option<BandwidthPlan>) -> AllowancePlan {
     let Some(b) = bandwidth else {
         return AllowancePlan::IDEAL;
@@ -159,7 +175,7 @@ fn allowance(bandwidth: Option<BandwidthPlan>) -> AllowancePlan {
     let shaper = ShaperPlan {
         peak: b.peak,
         baseline: b.baseline,
-        bucket_bits: b.credit_bits,
+        bucket_bits: b.bucket_bits,
         credit_bits: b.credit_bits,
     };
     AllowancePlan {

@@ -102,6 +102,8 @@ pub struct WorkloadRecord {
     bin: SimDuration,
     /// Latency of the requests that were due in the measured interval and answered.
     pub latency: Histogram,
+    /// Their sum, exactly.
+    pub latency_total: SimDuration,
     /// How many those are.
     pub ok: u64,
     /// Requests that were due in the measured interval and failed, by [`ErrorKind`].
@@ -132,6 +134,7 @@ impl WorkloadRecord {
             end,
             bin,
             latency: Histogram::new(),
+            latency_total: SimDuration::ZERO,
             ok: 0,
             errors: vec![0; ErrorKind::ALL.len()],
             bytes: 0,
@@ -171,6 +174,7 @@ impl WorkloadRecord {
         }
         if self.measures(due) {
             self.latency.record(latency);
+            self.latency_total += latency;
             self.ok += 1;
         }
     }
@@ -192,6 +196,7 @@ impl WorkloadRecord {
     /// Adds what another machine recorded for the same workload.
     pub fn merge(&mut self, other: &Self) {
         self.latency.merge(&other.latency);
+        self.latency_total += other.latency_total;
         self.ok += other.ok;
         for (mine, theirs) in self.errors.iter_mut().zip(&other.errors) {
             *mine += theirs;

@@ -96,12 +96,12 @@ impl Machine {
         device.counts.received += 1;
         let tag = frame.meta.tag;
         let idle = !self.cores[core].has_work() && self.cores[core].busy_until <= now;
-        self.cores[core].push_ring(eni, frame, now);
         let mut delay = SimDuration::ZERO;
         if idle {
             delay = self.meter.latency_of(Primitive::InterruptDelay);
             self.meter.hops.add(tag, Component::Interrupt, delay);
         }
+        self.cores[core].push_ring(eni, frame, now + delay);
         self.kick(env, core, now + delay);
     }
 

@@ -71,8 +71,10 @@ pub(crate) fn bandwidth(rate: DataRate) -> BandwidthPlan {
     BandwidthPlan {
         peak: rate,
         baseline: rate,
+        bucket_bits: 0,
         credit_bits: 0,
         single_flow: None,
+        single_flow_in_group: None,
         packet_rate: None,
     }
 }
