@@ -10,6 +10,8 @@ use crate::diagnostic::Problem;
 
 pub mod json;
 pub mod reader;
+#[cfg(test)]
+mod tests;
 pub mod toml;
 
 /// A value and where it stands.

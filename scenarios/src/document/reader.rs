@@ -46,6 +46,7 @@ pub(crate) fn wrong_kind(node: &Node, expected: &str) -> Problem {
         "wrong-type",
         format!("expected {expected}, found {}", node.show()),
     )
+    .with_help(format!("give {expected}"))
 }
 
 impl FromNode for String {
@@ -236,8 +237,12 @@ impl<'a> Reader<'a> {
     ) -> Option<T> {
         let node = self.node(key)?;
         let place = join(&self.place, key);
-        let mut reader = Reader::new(node, &place, self.report)?;
-        read(&mut reader)
+        if node.as_table().is_none() {
+            let problem = name_key(key, wrong_kind(node, "a table"));
+            self.report.error(Some(node.span.clone()), place, problem);
+            return None;
+        }
+        read(&mut Reader::new(node, &place, self.report)?)
     }
 
     /// Reads a list of tables, every one with a function; those it gives up on are left out.

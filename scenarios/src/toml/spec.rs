@@ -41,7 +41,8 @@ pub struct ScenarioSpec {
 #[derive(Clone, Debug, Default, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct VpcSpec {
-    /// Address range of the VPC, /16 to /28. Default: `10.0.0.0/16`.
+    /// Address range of the VPC, /16 to /28. Default: the /16 around the first subnet; `10.0.0.0/16`
+    /// without subnets.
     pub cidr: Option<At<Ipv4Net>>,
     /// Names of the availability zones. Default: those that subnets name, or `a` and `b`.
     pub zones: Option<Vec<At<String>>>,

@@ -75,7 +75,7 @@ fn first_line(node: &Node, text: &str) -> std::ops::Range<usize> {
 }
 
 fn empty(key: &str) -> Problem {
-    Problem::new("empty", format!("`{key}` is empty")).with_help("give a name, or drop the field")
+    Problem::new("empty", format!("`{key}` is empty")).with_help("give it a value")
 }
 
 fn read_network_mode(node: &Node) -> Result<NetworkMode, Problem> {
@@ -372,7 +372,7 @@ fn required_name(reader: &mut Reader<'_>, key: &'static str) -> String {
     let had_one = reader.node(key).is_some();
     let name = reader.get::<String>(key).map(|name| name.value);
     match name.as_deref() {
-        None if !had_one => reader.missing(key, format!("give the container a `{key}`")),
+        None if !had_one => reader.missing(key, format!("set `{key}` of the container")),
         Some("") => reader.error(key, empty(key)),
         _ => {}
     }

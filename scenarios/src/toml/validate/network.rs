@@ -57,18 +57,11 @@ fn cidr(spec: &VpcSpec, context: &mut Context<'_>) -> Ipv4Net {
         prefix("VPC", cidr, context);
         return cidr.value;
     }
-    // The smallest network that holds every subnet, if they were chosen without one.
-    let default = Ipv4Net::new_assert([10, 0, 0, 0].into(), 16);
-    let outside = spec
+    let around = spec
         .subnet
-        .iter()
-        .find(|subnet| !default.contains(&subnet.cidr.value));
-    match outside {
-        Some(subnet) => {
-            Ipv4Net::new(subnet.cidr.value.addr(), 16).map_or(default, |network| network.trunc())
-        }
-        None => default,
-    }
+        .first()
+        .map_or([10, 0, 0, 0].into(), |subnet| subnet.cidr.value.addr());
+    Ipv4Net::new_assert(around, 16).trunc()
 }
 
 fn prefix(what: &str, cidr: &At<Ipv4Net>, context: &mut Context<'_>) {
