@@ -193,6 +193,9 @@ pub fn with_interval(kind: Metric, value: &Estimate) -> String {
 #[must_use]
 pub fn difference(kind: Metric, value: f64, (lo, hi): (f64, f64)) -> String {
     let largest = value.abs().max(lo.abs()).max(hi.abs());
+    if largest <= 0.0 {
+        return "0".to_owned();
+    }
     let (divisor, unit) = match kind {
         Metric::Errors => (0.01, "points".to_owned()),
         Metric::Requests => (1.0, "/s".to_owned()),
@@ -217,6 +220,7 @@ pub fn ratio(value: f64, ends: Option<(f64, f64)>) -> String {
     let half = ends.map(|(lo, hi)| (hi - lo) / 2.0);
     match half {
         None => format!("{value:.2}"),
+        Some(half) if half <= 0.0 => format!("{value:.2}"),
         Some(half) if half < 0.0005 => format!("{value:.3} ± <0.001"),
         Some(half) if half < 0.005 => format!("{value:.3} ± {half:.3}"),
         Some(half) if value < 99.5 => format!("{value:.2} ± {half:.2}"),
@@ -317,6 +321,7 @@ mod tests {
         assert_eq!(text, "+1.2 [-1.2, +1.3] µs");
         let text = difference(Metric::Errors, -0.002, (-0.003, -0.001));
         assert_eq!(text, "-0.200 [-0.300, -0.100] points");
+        assert_eq!(difference(Metric::Throughput, 0.0, (0.0, 0.0)), "0");
     }
 
     #[test]
@@ -331,7 +336,8 @@ mod tests {
     fn ratios_read_like_hyperfine() {
         assert_eq!(ratio(1.333, Some((1.313, 1.353))), "1.33 ± 0.02");
         assert_eq!(ratio(1.0023, Some((1.0013, 1.0033))), "1.002 ± 0.001");
-        assert_eq!(ratio(1.0, Some((1.0, 1.0))), "1.000 ± <0.001");
+        assert_eq!(ratio(1.0, Some((0.9999, 1.0001))), "1.000 ± <0.001");
+        assert_eq!(ratio(1.0, Some((1.0, 1.0))), "1.00");
         assert_eq!(ratio(1.0, None), "1.00");
     }
 }

@@ -218,7 +218,8 @@ fn range_in_words(metric: Metric, diff: (f64, f64), ratio: Option<Mean>) -> Stri
             return format!("[{}, {}]", text(diff.0), text(diff.1));
         }
     };
-    let decimals = decimals_for(lo, Some((lo, hi)));
+    // Shares of failed requests are small: one more digit, or a bound would read as zero.
+    let decimals = decimals_for(lo, Some((lo, hi))) + usize::from(metric == Metric::Errors);
     format!(
         "[{}, {} {unit}]",
         format::signed(lo, decimals),
