@@ -100,7 +100,13 @@ pub struct Report {
     file: String,
     source: Arc<str>,
     diagnostics: Vec<Diagnostic>,
+    /// Problems beyond the first [`MAX_PROBLEMS`], and whether one of them is an error.
+    left_out: usize,
+    left_out_error: bool,
 }
+
+/// Problems that one report lists: a file with more is broken as a whole.
+const MAX_PROBLEMS: usize = 500;
 
 impl Report {
     /// An empty report on a file with this text.
@@ -110,6 +116,8 @@ impl Report {
             file: file.into(),
             source: source.into(),
             diagnostics: Vec::new(),
+            left_out: 0,
+            left_out_error: false,
         }
     }
 
@@ -156,6 +164,11 @@ impl Report {
         if self.diagnostics.contains(&diagnostic) {
             return;
         }
+        if self.diagnostics.len() == MAX_PROBLEMS {
+            self.left_out += 1;
+            self.left_out_error |= severity == Severity::Error;
+            return;
+        }
         let key = |d: &Diagnostic| d.span.as_ref().map(|span| span.start);
         let at = self
             .diagnostics
@@ -186,7 +199,13 @@ impl Report {
     /// Whether the file cannot be used.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.errors().next().is_some()
+        self.left_out_error || self.errors().next().is_some()
+    }
+
+    /// How many problems were found after the report was full.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The problems that make the file unusable.
@@ -240,6 +259,13 @@ impl fmt::Display for Report {
                 writeln!(f, "  help: {help}")?;
             }
         }
+        if self.left_out > 0 {
+            writeln!(
+                f,
+                "{}: {} more problems are left out",
+                self.file, self.left_out
+            )?;
+        }
         Ok(())
     }
 }
@@ -262,6 +288,17 @@ fn floor_char_boundary(text: &str, offset: usize) -> usize {
         .rev()
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0)
+}
+
+/// A text of a user's file as a message quotes it: a long one is cut.
+#[must_use]
+pub fn shorten(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(LONGEST - 3).collect();
+    format!("{start}...")
 }
 
 /// The known word nearest to an unknown one, if one is near enough to be meant.
@@ -319,6 +356,24 @@ mod tests {
         );
         assert!(report.has_errors());
         assert_eq!(report.caveats().count(), 1);
+    }
+
+    #[test]
+    fn a_full_report_counts_what_it_leaves_out() {
+        let mut report = Report::new("a", "");
+        for number in 0..MAX_PROBLEMS {
+            report.caveat(None, "", Problem::new("x", number.to_string()));
+        }
+        assert!(!report.has_errors());
+        report.caveat(None, "", Problem::new("x", "one more"));
+        assert!(!report.has_errors());
+        report.error(None, "", Problem::new("x", "an error"));
+        assert!(report.has_errors());
+        assert!(
+            report
+                .to_string()
+                .ends_with("a: 2 more problems are left out\n")
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Problem, shorten};
 
 pub mod json;
 pub mod reader;
@@ -80,17 +80,12 @@ impl Node {
     /// The value as a message shows it: as written if it is short, else its kind.
     #[must_use]
     pub fn show(&self) -> String {
-        const LONGEST: usize = 60;
         match &self.value {
             Value::Null => "null".into(),
             Value::Bool(value) => value.to_string(),
-            Value::Number(text) | Value::Datetime(text) if text.len() <= LONGEST => text.clone(),
-            Value::String(text) if text.len() <= LONGEST => format!("{text:?}"),
-            Value::String(text) => {
-                let start: String = text.chars().take(LONGEST - 3).collect();
-                format!("{:?}", format!("{start}..."))
-            }
-            _ => self.kind().into(),
+            Value::Number(text) | Value::Datetime(text) => shorten(text),
+            Value::String(text) => format!("{:?}", shorten(text)),
+            Value::Array(_) | Value::Table(_) => self.kind().into(),
         }
     }
 

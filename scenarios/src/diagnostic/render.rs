@@ -21,12 +21,25 @@ pub fn render(report: &Report, fancy: bool) -> String {
             source: &source,
         };
         // Writing to a string cannot fail; should miette not like the source, the plain form stays.
+        // So it does for minified files, of which miette would show the one line whole.
         let mut shown = String::new();
-        if fancy && handler.render_report(&mut shown, &item).is_ok() {
+        let long = diagnostic
+            .span
+            .as_ref()
+            .is_some_and(|span| line(report, span.start).1 > LONGEST);
+        if fancy && !long && handler.render_report(&mut shown, &item).is_ok() {
             text.push_str(&shown);
         } else {
             plain(&mut text, report, diagnostic);
         }
+    }
+    if report.left_out() > 0 {
+        let _ = writeln!(
+            text,
+            "{}: {} more problems are left out",
+            report.file(),
+            report.left_out()
+        );
     }
     text
 }
@@ -34,36 +47,60 @@ pub fn render(report: &Report, fancy: bool) -> String {
 /// A line that other programs can read, the lines of the source, the remedy.
 fn plain(text: &mut String, report: &Report, diagnostic: &Diagnostic) {
     let _ = writeln!(text, "{} [{}]", report.line(diagnostic), diagnostic.code);
-    if let Some(span) = &diagnostic.span
-        && let Some(snippet) = snippet(report, span.start, span.end)
-    {
-        text.push_str(&snippet);
+    if let Some(span) = &diagnostic.span {
+        text.push_str(&snippet(report, span.start, span.end));
     }
     if let Some(help) = &diagnostic.help {
         let _ = writeln!(text, "  help: {help}");
     }
 }
 
-/// The line of the source that a span begins on, and marks below it.
-fn snippet(report: &Report, start: usize, end: usize) -> Option<String> {
+/// The longest line that is shown whole, in bytes.
+const LONGEST: usize = 160;
+/// How much of a longer one is shown on either side of where the problem begins, in characters.
+const AROUND: usize = 50;
+
+/// Where the line of an offset begins, and how long it is.
+fn line(report: &Report, offset: usize) -> (usize, usize) {
     let source = report.source();
-    let line_start = source
-        .get(..start)?
+    let begin = source[..offset]
         .rfind('\n')
         .map_or(0, |newline| newline + 1);
-    let rest = source.get(line_start..)?;
-    let line = rest.lines().next().unwrap_or_default();
-    let line_end = line_start + line.len();
-    let before = source.get(line_start..start.min(line_end))?;
-    let marked = source.get(start.min(line_end)..end.min(line_end).max(start.min(line_end)))?;
+    (begin, source[begin..].lines().next().map_or(0, str::len))
+}
+
+/// The line of the source that a span begins on, and marks below it.
+fn snippet(report: &Report, start: usize, end: usize) -> String {
+    let source = report.source();
+    let (begin, length) = line(report, start);
+    let line_end = begin + length;
+    let start = start.min(line_end);
+    let (mut before, mut after) = (&source[begin..start], &source[start..line_end]);
+    let mut marked = source[start..end.clamp(start, line_end)]
+        .chars()
+        .count()
+        .max(1);
+    let (mut left, mut right) = ("", "");
+    if length > LONGEST {
+        if let Some((at, _)) = before.char_indices().rev().nth(AROUND) {
+            (before, left) = (&before[at..], "...");
+        }
+        if let Some((at, _)) = after.char_indices().nth(AROUND) {
+            (after, right) = (&after[..at], "...");
+            marked = marked.min(AROUND);
+        }
+    }
     let number = report.line_column(start).line;
     // Tabs stay tabs, so that the marks stand below what they mark.
     let space: String = before
         .chars()
         .map(|c| if c == '\t' { '\t' } else { ' ' })
         .collect();
-    let marks = "^".repeat(marked.chars().count().max(1));
-    Some(format!("{number:>5} | {line}\n      | {space}{marks}\n"))
+    let (space, marks) = (
+        format!("{}{space}", " ".repeat(left.len())),
+        "^".repeat(marked),
+    );
+    format!("{number:>5} | {left}{before}{after}{right}\n      | {space}{marks}\n")
 }
 
 /// A problem as miette wants it.
@@ -170,6 +207,27 @@ mod tests {
         }
         assert!(
             fancy.contains("write \"10/s\"") && fancy.contains("s.toml: caveat: about the whole")
+        );
+    }
+
+    #[test]
+    fn of_a_very_long_line_a_part_is_shown() {
+        let text = format!(
+            "{{{}\"hostPort\": 80{}}}",
+            "\"a\": 1, ".repeat(200),
+            ", \"b\": 2".repeat(200)
+        );
+        let at = text.find("80").unwrap();
+        let mut report = Report::new("t.json", text.as_str());
+        report.error(Some(at..at + 2), "hostPort", Problem::new("x", "wrong"));
+        report.error(Some(0..text.len()), "", Problem::new("x", "all wrong"));
+        let plain = render(&report, false);
+        insta::assert_snapshot!(plain);
+        assert!(plain.lines().all(|line| line.len() < LONGEST));
+        assert!(
+            render(&report, true)
+                .lines()
+                .all(|line| line.len() < LONGEST)
         );
     }
 

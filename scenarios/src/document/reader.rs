@@ -3,10 +3,11 @@
 //! A reader remembers the keys it was asked for, so the keys that a table knows are those that its
 //! reading code asks for: nothing has to be kept in step by hand.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{Entry, Node, Value, join};
-use crate::diagnostic::{Problem, Report, nearest};
+use crate::diagnostic::{Problem, Report, nearest, shorten};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -297,13 +298,27 @@ impl<'a> Reader<'a> {
             .filter(|entry| !self.asked.contains(&entry.key.as_str()))
     }
 
+    /// The keys that a later entry of the same name overrides, last first. TOML knows none.
+    pub fn overridden(&self) -> impl Iterator<Item = &'a Entry> + use<'a> {
+        let mut seen = BTreeSet::new();
+        self.entries
+            .iter()
+            .rev()
+            .filter(move |entry| !seen.insert(entry.key.as_str()))
+    }
+
+    /// Reports a caveat at bytes that the caller knows.
+    pub fn caveat_at(&mut self, place: &str, span: Range<usize>, problem: Problem) {
+        self.report.caveat(Some(span), place, problem);
+    }
+
     /// Reports every key that nobody asked for, with the nearest known one.
     pub fn refuse_unknown(&mut self) {
         for entry in self.entries {
             if self.asked.contains(&entry.key.as_str()) {
                 continue;
             }
-            let message = format!("unknown key `{}`", entry.key);
+            let message = format!("unknown key `{}`", shorten(&entry.key));
             let help = match nearest(&entry.key, self.asked.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known here: {}", self.asked.join(", ")),

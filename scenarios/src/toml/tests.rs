@@ -290,58 +290,105 @@ fn broken_toml_has_a_line_and_a_column_for_every_mistake() {
     insta::assert_snapshot!(text.join("\n"));
 }
 
+/// Lines of the example whose value is the default, with another one.
+const OTHER_VALUES: &[(&str, &str)] = &[
+    ("zones = [\"a\", \"b\"]", "zones = [\"b\", \"a\"]"),
+    ("placement_group = \"18 us\"", "placement_group = \"19 us\""),
+    ("same_zone = \"75 us\"", "same_zone = \"76 us\""),
+    ("cross_zone = \"400 us\"", "cross_zone = \"401 us\""),
+    ("internet = \"10 ms\"", "internet = \"11 ms\""),
+    ("enabled = true", "enabled = false"),
+    ("median = \"8 %\"", "median = \"9 %\""),
+    ("sigma = \"1\"", "sigma = \"2\""),
+    ("coherence = \"100 us\"", "coherence = \"0 us\""),
+    (
+        "subnets = [\"cluster-a\", \"cluster-b\"]",
+        "subnets = [\"cluster-b\"]",
+    ),
+    (
+        "security_groups = [\"instances\"]",
+        "security_groups = [\"web\"]",
+    ),
+    (
+        "kernel_profile = \"linux-6.18-2vcpu\"",
+        "kernel_profile = \"linux-4.x-literature\"",
+    ),
+    ("assign_public_ip = false", "assign_public_ip = true"),
+    ("instance_type = \"ideal\"", "instance_type = \"c5.large\""),
+    (
+        "zone = \"b\"\ninstance_type",
+        "zone = \"internet\"\ninstance_type",
+    ),
+    ("kind = \"request\"", "kind = \"ping_pong\""),
+    ("protocol = \"tcp\"\nrate", "protocol = \"udp\"\nrate"),
+    (
+        "_distribution = \"exponential\"",
+        "_distribution = \"constant\"",
+    ),
+    (
+        "request_size = \"64 B\"\ninterval",
+        "request_size = \"65 B\"\ninterval",
+    ),
+    ("response_size = \"1 KiB\"", "response_size = \"2 KiB\""),
+    ("interval = \"1 ms\"", "interval = \"2 ms\""),
+    ("warmup = \"200 ms\"", "warmup = \"201 ms\""),
+    ("cooldown = \"500 ms\"", "cooldown = \"501 ms\""),
+    (
+        "name = \"web\"\ntask_definition",
+        "name = \"www\"\ntask_definition",
+    ),
+    (
+        "name = \"cache\"\ntask_definition",
+        "name = \"kv\"\ntask_definition",
+    ),
+    (
+        "name = \"node-agent\"\ntask_definition",
+        "name = \"na\"\ntask_definition",
+    ),
+];
+
+/// What a text means, or what is wrong with it, without the text itself.
+fn meaning(text: &str) -> String {
+    match read(text) {
+        Ok((mut scenario, _)) => {
+            scenario.inputs.clear();
+            format!("{scenario:?}")
+        }
+        Err(reports) => reports.iter().map(Report::to_string).collect(),
+    }
+}
+
 #[test]
 fn every_key_changes_what_the_scenario_means() {
-    let base = format!("{:?}", accepted(EVERY_KEY));
-    // A key that is left out falls back to its default; every default but these differs from the
-    // value in the example, so leaving the line out shows.
-    let default: BTreeSet<&str> = [
-        "zones = [\"a\", \"b\"]",
-        "placement_group = \"18 us\"",
-        "same_zone = \"75 us\"",
-        "cross_zone = \"400 us\"",
-        "internet = \"10 ms\"",
-        "enabled = true",
-        "median = \"8 %\"",
-        "sigma = \"1\"",
-        "coherence = \"100 us\"",
-        "subnets = [\"cluster-a\", \"cluster-b\"]",
-        "security_groups = [\"instances\"]",
-        "kernel_profile = \"linux-6.18-2vcpu\"",
-        "assign_public_ip = false",
-        "instance_type = \"ideal\"",
-        "kind = \"request\"",
-        "protocol = \"tcp\"",
-        "service_time_distribution = \"exponential\"",
-        "request_size = \"64 B\"",
-        "response_size = \"1 KiB\"",
-        "interval = \"1 ms\"",
-        "warmup = \"200 ms\"",
-        "cooldown = \"500 ms\"",
-        "name = \"web\"",
-        "name = \"cache\"",
-        "name = \"node-agent\"",
-        "zone = \"b\"",
-    ]
-    .into();
-    let mut unchanged = BTreeSet::new();
-    for (number, line) in EVERY_KEY.lines().enumerate() {
-        let lines = EVERY_KEY
+    let base = meaning(EVERY_KEY);
+    for (line, other) in OTHER_VALUES {
+        assert!(EVERY_KEY.contains(line), "{line} is not in the example");
+        assert_ne!(
+            meaning(&EVERY_KEY.replacen(line, other, 1)),
+            base,
+            "{other}"
+        );
+    }
+    // Without a line its key has the default value, which the example does not have otherwise.
+    let key_lines = EVERY_KEY
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.contains(" = ") && !line.starts_with([' ', '#']));
+    for (number, line) in key_lines {
+        let others = EVERY_KEY
             .lines()
             .enumerate()
             .filter(|(other, _)| *other != number);
-        let without: Vec<&str> = lines.map(|(_, line)| line).collect();
-        let text = without.join("\n");
-        if !line.contains(" = ") || line.starts_with([' ', '#']) {
-            continue;
-        }
-        if let Ok((scenario, _)) = read(&text) {
-            let mut scenario = scenario;
-            scenario.inputs.insert("s.toml".into(), EVERY_KEY.into());
-            if format!("{scenario:?}") == base {
-                unchanged.insert(line);
-            }
-        }
+        let without: Vec<&str> = others.map(|(_, line)| line).collect();
+        let known = OTHER_VALUES.iter().any(|(known, _)| {
+            known
+                .lines()
+                .next()
+                .is_some_and(|known| line.ends_with(known))
+        });
+        assert!(
+            known || meaning(&without.join("\n")) != base,
+            "{line} changes nothing"
+        );
     }
-    assert_eq!(unchanged.difference(&default).collect::<Vec<_>>(), [&""; 0]);
 }

@@ -1,6 +1,6 @@
 //! Reads the fields of a task definition, collecting every problem on the way.
 
-use crate::diagnostic::{Problem, Report, nearest};
+use crate::diagnostic::{Problem, Report, nearest, shorten};
 use crate::document::reader::{At, FromNode, Reader, whole_number, wrong_kind};
 use crate::document::{Node, Places, Value};
 use crate::ecs::fields;
@@ -412,15 +412,25 @@ fn lenient_port(reader: &mut Reader<'_>, key: &'static str) -> Option<u16> {
     lenient(reader, key, 0, u64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok())
 }
 
-/// Names the fields that are none of ECS's: a misspelt one would otherwise be lost in silence.
+/// Names the fields that are none of ECS's (a misspelt one would otherwise be lost in silence), and
+/// those that are given twice.
 fn list_unknown(reader: &mut Reader<'_>, known: &[&str]) {
     let unknown: Vec<String> = reader
         .unknown()
         .map(|entry| entry.key.clone())
         .filter(|key| !known.contains(&key.as_str()))
         .collect();
+    for entry in reader.overridden() {
+        let message = format!(
+            "`{}` is given twice; the last one counts",
+            shorten(&entry.key)
+        );
+        let place = crate::document::join(reader.place(), &entry.key);
+        let problem = Problem::new("duplicate-key", message).with_help("drop one of them");
+        reader.caveat_at(&place, entry.key_span.clone(), problem);
+    }
     for key in unknown {
-        let message = format!("ECS has no field `{key}` here; it is ignored");
+        let message = format!("ECS has no field `{}` here; it is ignored", shorten(&key));
         let mut problem = Problem::new("unknown-field", message);
         if let Some(near) = nearest(&key, known.iter().copied()) {
             problem = problem.with_help(format!("did you mean `{near}`?"));

@@ -127,6 +127,18 @@ fn broken_json_has_a_line_and_a_column() {
 }
 
 #[test]
+fn a_field_that_is_given_twice_is_named() {
+    let twice = WEB.replace("\"memory\": 64", "\"memory\": 64, \"memory\": 128");
+    let (definition, report) = TaskDefinition::read("t", &twice).unwrap();
+    assert_eq!(definition.containers[0].memory, Some(128));
+    assert_eq!(
+        report.to_string(),
+        "t:2:39: caveat: `memory` is given twice; the last one counts \
+         (containerDefinitions[0].memory)\n  help: drop one of them\n"
+    );
+}
+
+#[test]
 fn a_byte_order_mark_is_passed_over() {
     assert_eq!(report(&format!("\u{feff}{WEB}")), "accepted\n");
 }
