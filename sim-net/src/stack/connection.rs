@@ -1,5 +1,8 @@
 //! One TCP connection: a smoltcp socket in a set of its own, and what the adapter adds to it.
 
+mod handshake;
+mod settle;
+
 use std::net::SocketAddrV4;
 
 use sim_core::SimTime;
@@ -9,7 +12,7 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::clock::Clock;
 use super::demux::ConnKey;
-use super::event::{ConnectionState, SocketEvent};
+use super::event::ConnectionState;
 use super::options::{Congestion, SocketOptions, StackConfig};
 use super::pattern;
 use super::receiver::Receiver;
@@ -158,49 +161,6 @@ impl Connection {
             aborted: false,
             timer: None,
         }
-    }
-
-    /// Goes to SYN-SENT. `seeded` draws the initial sequence number.
-    pub(super) fn connect(&mut self, seeded: &mut Port<'_>, config: &StackConfig) {
-        let timeout = self.clock.lasting(config.connect_timeout);
-        let (local, remote) = (endpoint(self.local), endpoint(self.remote));
-        let socket = self.socket();
-        socket.set_timeout(Some(timeout));
-        socket
-            .connect(seeded.interface.context(), remote, local)
-            .expect("a new socket with checked addresses connects");
-    }
-
-    /// Goes to SYN-RECEIVED with the SYN in `self.origin`. `seeded` draws the initial sequence
-    /// number.
-    pub(super) fn accept(&mut self, now: SimTime, seeded: &mut Port<'_>, config: &StackConfig) {
-        let timeout = self.clock.lasting(config.accept_timeout);
-        let local = endpoint(self.local);
-        let socket = self.socket();
-        socket.set_timeout(Some(timeout));
-        socket.listen(local).expect("a new socket listens");
-        let (at, meta) = (self.clock.read(now), self.meta(now));
-        let Origin::Passive { syn, .. } = &self.origin else {
-            unreachable!("only a passive connection accepts");
-        };
-        let mut replies = Vec::new();
-        seeded.ingress(at, syn, &mut self.sockets, meta, &mut replies);
-        self.on_peer_syn();
-    }
-
-    fn on_peer_syn(&mut self) {
-        if let Origin::Passive { syn, .. } = &self.origin {
-            let options = segment::SynOptions::read(syn);
-            self.peer_isn = Segment::read(syn).map_or(0, |s| s.seq);
-            self.limit_mss(options.mss);
-        }
-    }
-
-    /// Keeps to the largest segment that the peer takes. A peer that names none takes 536 octets,
-    /// RFC 9293, section 3.7.1.
-    fn limit_mss(&mut self, peer: Option<u16>) {
-        let peer = peer.map_or(536, usize::from);
-        self.sender.mss = self.sender.mss.min(peer).max(1);
     }
 
     pub(super) fn socket(&mut self) -> &mut Socket<'static> {
@@ -399,129 +359,6 @@ impl Connection {
         }
     }
 
-    /// A segment before the connection is established: numbers are moved by the phantom octets
-    /// (see [`super::sender`]).
-    fn handshake(
-        &mut self,
-        now: SimTime,
-        port: &mut Port<'_>,
-        packet: &[u8],
-        segment: &Segment,
-        config: &StackConfig,
-        out: &mut Vec<Frame>,
-    ) {
-        if segment.has(segment::SYN) && self.view().state() == State::SynSent {
-            self.peer_isn = segment.seq;
-            self.limit_mss(segment::SynOptions::read(packet).mss);
-            // A lost SYN has set the threshold to two segments. A new controller knows nothing of
-            // it, and learns the segment size from this very segment.
-            let controller = controller(config.congestion);
-            self.socket().set_congestion_control(controller);
-        }
-        if self.sender.syns > 1 && self.view().state() == State::SynReceived {
-            self.start_over(now, port, config);
-        }
-        let (at, meta) = (self.clock.read(now), self.meta(now));
-        let mut copy = std::mem::take(port.scratch);
-        copy.clear();
-        copy.extend_from_slice(packet);
-        if segment.has(segment::ACK) {
-            let ack = segment.ack.wrapping_sub(self.sender.priming);
-            segment::set_ack(&mut copy, ack);
-        }
-        let replies = out.len();
-        port.ingress(at, &copy, &mut self.sockets, meta, out);
-        for frame in &mut out[replies..] {
-            segment::shift_seq(&mut frame.data, self.sender.priming);
-        }
-        *port.scratch = copy;
-        if !self.handshaking() && self.view().is_active() {
-            self.establish(now, port, packet, segment, config);
-        }
-    }
-
-    /// The same half-open connection on a new socket, so that a lost SYN-ACK leaves no threshold
-    /// behind: the same SYN on an interface of the same seed gives the same numbers.
-    fn start_over(&mut self, now: SimTime, port: &mut Port<'_>, config: &StackConfig) {
-        let Origin::Passive { seed, .. } = self.origin else {
-            return;
-        };
-        self.sockets = SocketSet::new(Vec::with_capacity(1));
-        self.handle = self.sockets.add(new_socket(&self.options, config));
-        let mut interface = super::worker::StackWorker::seeded(port.mtu, seed);
-        self.accept(now, &mut port.with(&mut interface), config);
-        let (at, meta) = (self.clock.read(now), self.meta(now));
-        let mut sent = Vec::new();
-        port.egress(at, &mut self.sockets, meta, &mut sent);
-        for frame in sent {
-            port.buffers.recycle(frame);
-        }
-    }
-
-    /// The handshake is over: the phantom octets are acknowledged, and the clock runs at the
-    /// speed of data transfer.
-    fn establish(
-        &mut self,
-        now: SimTime,
-        port: &mut Port<'_>,
-        packet: &[u8],
-        segment: &Segment,
-        config: &StackConfig,
-    ) {
-        self.clock.rescale(now, config.clock_scale);
-        self.socket().set_timeout(None);
-        if config.quick_acks == 0 {
-            self.delay_acks(config);
-        }
-        self.prime(now, port, packet, segment);
-        if let Origin::Passive { syn, .. } = &mut self.origin {
-            port.buffers.give(std::mem::take(syn));
-        }
-        if std::mem::take(&mut self.closes_later) {
-            self.shutdown();
-        }
-    }
-
-    /// Acknowledges the phantom octets (see [`super::sender`]).
-    fn prime(&mut self, now: SimTime, port: &mut Port<'_>, packet: &[u8], segment: &Segment) {
-        let scale = match segment.has(segment::SYN) {
-            true => segment::SynOptions::read(packet).window_scale,
-            false => None,
-        };
-        // A SYN's window is not scaled, that of an acknowledgement is. Rounding up stays within
-        // what the peer can take, for it scales only what does not fit 16 bits.
-        let window = u32::from(segment.window).div_ceil(1 << scale.unwrap_or(0).min(14));
-        let window = u16::try_from(window).unwrap_or(u16::MAX);
-        let seq = self.expected_seq();
-        let (at, meta) = (self.clock.read(now), self.meta(now));
-        let mut replies = Vec::new();
-        let start = self.sender.start();
-        let mut left = self.sender.priming;
-        let mut wanted = self.sender.growth_wanted();
-        while left > 0 {
-            let most = if wanted > 0 {
-                self.sender.mss
-            } else {
-                self.options.send_capacity()
-            };
-            let chunk = most.min(left as usize);
-            let queued = self
-                .socket()
-                .send(|buffer| (buffer.len().min(chunk), buffer.len().min(chunk)));
-            let queued = u32::try_from(queued.unwrap_or(0)).unwrap_or(0);
-            assert!(
-                queued > 0,
-                "an established socket with an empty buffer takes octets"
-            );
-            left -= queued;
-            wanted = wanted.saturating_sub(queued as usize);
-            let ack = segment::pure_ack(packet, seq, start.wrapping_sub(left), window);
-            port.ingress(at, &ack, &mut self.sockets, meta, &mut replies);
-        }
-        debug_assert!(replies.is_empty(), "an acknowledgement is not answered");
-        self.sender.priming = 0;
-    }
-
     /// Sends what may be sent, at most `budget` packets; true if the budget is why it stopped.
     pub(super) fn transmit(
         &mut self,
@@ -604,78 +441,5 @@ impl Connection {
         let at = self.clock.read(now);
         let due = port.interface.poll_at(at, &self.sockets)?;
         Some(self.clock.when(due).max(now))
-    }
-
-    // --- what the program is told ---
-
-    /// Says what has changed, and what becomes of the connection.
-    pub(super) fn settle(
-        &mut self,
-        cause: Cause,
-        unread_before: usize,
-        events: &mut Vec<SocketEvent>,
-    ) -> Fate {
-        let (conn, owner) = (self.id, self.owner);
-        let socket = self.view();
-        let (state, unread) = (socket.state(), socket.recv_queue());
-        let gone =
-            state == State::Listen || (state == State::Closed && socket.local_endpoint().is_none());
-        let free = socket.send_capacity() - socket.send_queue();
-        let roomy = free * 3 >= socket.send_capacity() && socket.may_send();
-        if !self.announced && !matches!(state, State::Closed | State::Listen) && !self.handshaking()
-        {
-            self.announced = true;
-            events.push(match self.origin {
-                Origin::Active => SocketEvent::Connected { conn, owner },
-                Origin::Passive { listener, .. } => SocketEvent::Accepted {
-                    listener,
-                    conn,
-                    owner,
-                },
-            });
-        }
-        if self.announced && unread > unread_before {
-            events.push(SocketEvent::Readable { conn, owner });
-        }
-        if self.starved && roomy {
-            self.starved = false;
-            events.push(SocketEvent::Writable { conn, owner });
-        }
-        let peer_done = matches!(
-            state,
-            State::CloseWait | State::Closing | State::LastAck | State::TimeWait
-        );
-        if peer_done && !self.peer_closed {
-            self.peer_closed = true;
-            events.push(SocketEvent::PeerClosed { conn, owner });
-        }
-        if gone {
-            self.end(cause, events);
-            return Fate::Gone;
-        }
-        if state == State::TimeWait && unread == 0 && self.final_ack.is_some() {
-            events.push(SocketEvent::Closed { conn, owner });
-            return Fate::Waits;
-        }
-        Fate::Lives
-    }
-
-    pub(super) fn end(&mut self, cause: Cause, events: &mut Vec<SocketEvent>) {
-        let (conn, owner) = (self.id, self.owner);
-        if !self.announced && self.is_passive() {
-            return;
-        }
-        match cause {
-            Cause::Segment { reset: true } if !self.announced => {
-                events.push(SocketEvent::Refused { conn, owner });
-            }
-            Cause::Segment { reset: true } => events.push(SocketEvent::Reset { conn, owner }),
-            Cause::IcmpError => events.push(SocketEvent::Refused { conn, owner }),
-            Cause::Poll if !self.announced && !self.aborted => {
-                events.push(SocketEvent::TimedOut { conn, owner });
-            }
-            Cause::Segment { reset: false } | Cause::Poll => {}
-        }
-        events.push(SocketEvent::Closed { conn, owner });
     }
 }

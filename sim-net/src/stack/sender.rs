@@ -86,12 +86,13 @@ impl Sender {
         self.una
     }
 
-    /// Octets by which acknowledging phantom octets must raise smoltcp's window: fewer than there
-    /// are, if the peer's segments are smaller than the route's.
-    pub(super) fn growth_wanted(&self) -> usize {
-        self.initial_segments
-            .saturating_mul(self.mss)
-            .saturating_sub(self.start_window)
+    /// How many phantom octets are acknowledged first, before one segment at a time. More than a
+    /// segment if the peer's segments turned out to be smaller than the route's, for smoltcp's
+    /// window grows by one segment at most however many octets are acknowledged.
+    pub(super) fn first_priming(&self) -> usize {
+        let growth = (self.initial_segments * self.mss).saturating_sub(self.start_window);
+        let surplus = (self.priming as usize).saturating_sub(growth);
+        surplus + self.mss.min(growth.max(1))
     }
 
     /// Takes note of a segment that leaves, with its numbers as they are on the wire.

@@ -1,5 +1,8 @@
 //! Two stacks joined by a simulated link.
 
 mod congestion;
+mod determinism;
 mod harness;
 mod tcp;
+mod traps;
+mod udp;

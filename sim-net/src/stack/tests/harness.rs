@@ -40,6 +40,9 @@ pub(super) enum Treatment {
     Twice,
 }
 
+/// Decides what becomes of each frame, given how many were sent so far.
+pub(super) type Treat = Box<dyn FnMut(&Frame, u64) -> Treatment>;
+
 /// One direction.
 pub(super) struct Link {
     pub(super) delay: SimDuration,
@@ -47,7 +50,7 @@ pub(super) struct Link {
     pub(super) rate: u64,
     /// Octets that may wait, if the rate is limited.
     pub(super) queue: u64,
-    pub(super) treat: Box<dyn FnMut(&Frame, u64) -> Treatment>,
+    pub(super) treat: Treat,
     pub(super) sent: u64,
     pub(super) dropped: u64,
     free_at: SimTime,

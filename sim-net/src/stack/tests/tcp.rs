@@ -392,7 +392,7 @@ fn time_wait_keeps_the_port_repeats_the_last_acknowledgement_and_ends() {
         "its FIN is acknowledged"
     );
     let to = SocketAddrV4::new(addr(SERVER), PORT);
-    let mut connect = |net: &mut Net| {
+    let connect = |net: &mut Net| {
         let stack = &mut net.hosts[CLIENT].stack;
         stack.connect(
             net.now,
