@@ -220,7 +220,7 @@ pub fn ratio(value: f64, ends: Option<(f64, f64)>) -> String {
     let half = ends.map(|(lo, hi)| (hi - lo) / 2.0);
     match half {
         None => format!("{value:.2}"),
-        Some(half) if half <= 0.0 => format!("{value:.2}"),
+        Some(half) if half <= 0.0 && (value - 1.0).abs() <= 0.0 => format!("{value:.2}"),
         Some(half) if half < 0.0005 => format!("{value:.3} ± <0.001"),
         Some(half) if half < 0.005 => format!("{value:.3} ± {half:.3}"),
         Some(half) if value < 99.5 => format!("{value:.2} ± {half:.2}"),
