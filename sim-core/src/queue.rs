@@ -66,18 +66,21 @@ impl PartialOrd for EventKey {
 /// leaves a hole at the root, which the next push fills: an event that schedules one other sifts
 /// once, not twice.
 ///
-/// Measured (one pop and one push, events of 24 bytes, exponential delays, ns; two shared cores,
-/// so within a third; the benchmark `event_queue` repeats it):
+/// Measured in ns for one pop and one push, with events of 24 bytes and exponential delays, on two
+/// cores busy with other work (10th percentile of slices of 5000; the benchmark `event_queue`
+/// repeats the first and the last column):
 ///
-/// | pending | this | without the hole, keys beside events | `std::collections::BinaryHeap` |
+/// | pending | this | keys beside events, no hole | `std::collections::BinaryHeap` |
 /// |---:|---:|---:|---:|
-/// | 16 | 21 | 25 | 33 |
-/// | 10^3 | 35 | 52 | 55 |
-/// | 10^4 | 52 | 75 | 86 |
-/// | 10^5 | 118 | 204 | 315 |
+/// | 16 | 23 | 28 | 34 |
+/// | 100 | 27 | 42 | 42 |
+/// | 10^3 | 41 | 57 | 56 |
+/// | 10^4 | 56 | 91 | 92 |
+/// | 10^5 | 290 | 246 | 480 |
 ///
-/// Two children a node are about as fast up to 10^4 pending events and slower above, eight are
-/// faster only above. A partition has tens to thousands of pending events.
+/// A partition has tens to thousands of pending events. Eight children a node are slower there,
+/// and faster only near 10^5, where the keys no longer fit the cache; so are wheels and radix
+/// heaps, which need a total order within a slot on top.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
     /// Packed keys, heap-ordered.
