@@ -79,8 +79,8 @@ impl PartialOrd for EventKey {
 /// | 10^5 | 290 | 246 | 480 |
 ///
 /// A partition has tens to thousands of pending events. Eight children a node are slower there,
-/// and faster only near 10^5, where the keys no longer fit the cache; so are wheels and radix
-/// heaps, which need a total order within a slot on top.
+/// and faster only near 10^5, where the keys no longer fit the cache. Timing wheels and radix heaps
+/// were not tried: they aim at such numbers, and need a total order within a slot on top.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
     /// Packed keys, heap-ordered.
