@@ -8,6 +8,7 @@ use clap::Parser as _;
 use args::{Cli, Command};
 
 mod args;
+mod capture;
 mod check;
 mod compare;
 mod failure;

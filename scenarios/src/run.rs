@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 use reports::Replication;
 use sim_net::plan::{Mode, Plan};
-use sim_net::world::{CaptureFilter, Outcome};
+use sim_net::world::Outcome;
 
 mod convert;
+mod experiment;
 
 pub use convert::replication;
+pub use experiment::{LoweredMode, Settings, default_baseline, experiment, placement};
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +118,10 @@ pub fn execute(
     Ok(by_mode)
 }
 
-/// Runs one replication of one plan, with packets captured if a filter is given.
+/// Says of a machine, by its name, whether its packets are to be captured.
+pub type Capture<'a> = &'a dyn Fn(&str) -> bool;
+
+/// Runs one replication of one plan, with the packets of some machines captured.
 ///
 /// # Errors
 /// As [`execute`].
@@ -125,7 +130,7 @@ pub fn execute_one(
     plan: &Plan,
     seed: u64,
     number: u32,
-    capture: Option<CaptureFilter>,
+    capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
     guarded(mode, number, seed, || simulate(plan, mode, seed, number, capture, stop))
@@ -136,13 +141,13 @@ fn simulate(
     mode: Mode,
     seed: u64,
     number: u32,
-    capture: Option<CaptureFilter>,
+    capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
     let mut world = sim_net::build::build(plan, seed, number)
         .map_err(|error| RunError::Build { mode, message: error.to_string() })?;
-    if let Some(filter) = capture {
-        world.set_capture(filter);
+    if let Some(keep) = capture {
+        world.capture(keep);
     }
     let outcome = world.run(stop);
     if outcome.interrupted { Err(RunError::Interrupted) } else { Ok(outcome) }

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenarios::diagnostic::nearest;
 use scenarios::ecs::Mode;
+use scenarios::ecs::mode::parse_mode;
 use sim_core::SimDuration;
 
 /// Compares the network modes of Amazon ECS in a deterministic packet-level simulator.
@@ -48,7 +50,7 @@ pub(crate) struct InputArgs {
 }
 
 /// What is measured.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct MeasureArgs {
     /// Master seed of all random numbers [default: the scenario's, else 1].
     #[arg(long, value_name = "N")]
@@ -69,10 +71,10 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,
     /// The modes to compare.
-    #[arg(long, value_name = "MODE", value_delimiter = ',', default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
+    #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = mode, default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
     pub(crate) modes: Vec<Mode>,
     /// The mode that the others are compared with [default: host, else the first that has a network].
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
     pub(crate) baseline: Option<Mode>,
     /// Independent replications of each mode [default: the scenario's, else 10].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -99,7 +101,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,
     /// The mode to simulate.
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
     pub(crate) mode: Mode,
     /// Which replication: equal numbers share their random numbers across modes.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -107,7 +109,7 @@ pub(crate) struct RunArgs {
     /// Write captured packets to this file (pcapng).
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
-    /// Capture only where the point's name contains this, such as "eth0" or "web/0"
+    /// Capture only on machines whose name contains this, such as "client" or "instance/0"
     /// [default: everywhere].
     #[arg(long, value_name = "POINT", requires = "pcap")]
     pub(crate) capture: Option<String>,
@@ -137,6 +139,15 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum Document {
     /// results.json.
     Results,
+}
+
+fn mode(word: &str) -> Result<Mode, String> {
+    parse_mode(word).ok_or_else(|| {
+        match nearest(word, Mode::ALL.map(Mode::name)) {
+            Some(known) => format!("there is no such mode: did you mean {known}?"),
+            None => "there is no such mode: give none, bridge, host, awsvpc or fargate".into(),
+        }
+    })
 }
 
 /// The longest simulated time that makes sense at packet level.

@@ -1,6 +1,6 @@
 //! How a command ends when it does not end well, and the exit status for it.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::process::ExitCode;
 
 use scenarios::diagnostic::{Report, render};

@@ -26,9 +26,9 @@ pub fn replication(outcome: &Outcome, index: u32, measure: &MeasurePlan) -> Repl
 fn workload_run(workload: &Measured, measure: &MeasurePlan) -> WorkloadRun {
     let reach = match &workload.outcome {
         Reach::Measured => WorkloadOutcome::Measured,
-        Reach::Isolated { reason } => WorkloadOutcome::Isolated { reason: reason.to_string() },
+        Reach::Isolated { reason } => WorkloadOutcome::Isolated { reason: reason.clone() },
         Reach::Unreachable { reason } => {
-            WorkloadOutcome::Unreachable { reason: reason.to_string() }
+            WorkloadOutcome::Unreachable { reason: reason.clone() }
         }
     };
     let hop = |hop: &sim_net::world::Hop| HopRun {
@@ -47,7 +47,7 @@ fn workload_run(workload: &Measured, measure: &MeasurePlan) -> WorkloadRun {
         series: workload
             .series
             .iter()
-            .map(|&(start, count, mean_ns)| (start.as_ps() / 1000, count, mean_ns))
+            .map(|&(start, count, sum_ns)| (start.as_ps() / 1000, count, sum_ns / count.max(1)))
             .collect(),
         warmup_cut: measure.warmup,
         source_seen: workload.source_seen.map(|address| address.to_string()),

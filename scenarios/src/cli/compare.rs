@@ -1,0 +1,191 @@
+//! `ecsnet compare`.
+
+use std::io::{self, Write as _};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use reports::{Experiment, Performance, Results};
+use scenarios::ecs::Mode;
+use scenarios::lower::lower;
+use scenarios::run::{LoweredMode, RunError, Settings, default_baseline, experiment};
+use sim_net::plan::MeasurePlan;
+
+use super::args::CompareArgs;
+use super::failure::{Failure, colour_on, stdout_failed};
+use super::input::{self, Loaded};
+use super::{interrupt, output::Outputs, progress};
+
+/// The files of a comparison, in the order in which they are opened and written.
+const FILES: [&str; 3] = ["report.html", "results.json", "summary.csv"];
+
+/// Columns of a table where nobody says how many there are.
+const DEFAULT_COLUMNS: usize = 100;
+
+/// Compares the modes.
+pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
+    let loaded = input::load(&args.input)?;
+    let modes = in_order(&args.modes);
+    let measure = input::measure(&loaded.scenario, &args.measure);
+    let lowered: Vec<LoweredMode> = modes
+        .iter()
+        .map(|&mode| (mode, lower(&loaded.scenario, mode, &measure, loaded.policy)))
+        .collect();
+    let settings = Settings {
+        baseline: baseline(args, &modes, &lowered)?,
+        replications: args.replications.unwrap_or(loaded.scenario.measure.replications),
+        seed: input::seed(&loaded.scenario, &args.measure),
+        threads: threads(args.jobs),
+    };
+    let mut outputs = Outputs::new();
+    outputs.open_in(&args.out, &FILES)?;
+    let stop = interrupt::install();
+    if !args.quiet {
+        input::warn_debug_build();
+    }
+    let runs = lowered.iter().filter(|(_, lowered)| lowered.is_ok()).count();
+    let bar = progress::bar(u64::from(settings.replications) * runs as u64, args.quiet);
+    let provenance = provenance(args, &loaded, &lowered, &settings, &measure);
+    let clock = Clock::start();
+    let record = experiment(&lowered, &settings, provenance, &stop, &|| bar.inc(1));
+    let elapsed = clock.elapsed();
+    bar.finish_and_clear();
+    let record = record.map_err(|error| run_failed(error, args))?;
+    let results = reports::compare(&record);
+    let performance = performance(&record, elapsed);
+    write(&mut outputs, &record, &results, &performance)?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::Interrupted);
+    }
+    let written = outputs.commit()?;
+    print(args, &results, &performance, &written)
+}
+
+/// Each mode once, in the order of reports.
+fn in_order(modes: &[Mode]) -> Vec<Mode> {
+    Mode::ALL.into_iter().filter(|mode| modes.contains(mode)).collect()
+}
+
+fn baseline(args: &CompareArgs, modes: &[Mode], lowered: &[LoweredMode]) -> Result<Mode, Failure> {
+    match args.baseline {
+        Some(mode) if !modes.contains(&mode) => Err(Failure::with_help(
+            format!("the baseline `{mode}` is not among the modes to compare"),
+            "add it to --modes, or choose another one with --baseline",
+        )),
+        Some(mode) => Ok(mode),
+        None => default_baseline(lowered)
+            .ok_or_else(|| Failure::bad_input("--modes names no mode to compare")),
+    }
+}
+
+fn threads(jobs: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    jobs.map_or_else(cores, usize::from)
+}
+
+fn provenance(
+    args: &CompareArgs,
+    loaded: &Loaded,
+    lowered: &[LoweredMode],
+    settings: &Settings,
+    measure: &MeasurePlan,
+) -> reports::Provenance {
+    let mut words = vec!["ecsnet".to_owned(), "compare".to_owned()];
+    words.extend(loaded.words.iter().cloned());
+    let modes: Vec<_> = lowered.iter().map(|(mode, _)| mode.name()).collect();
+    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    option("--modes", modes.join(","));
+    option("--baseline", settings.baseline.to_string());
+    option("--replications", settings.replications.to_string());
+    option("--seed", settings.seed.to_string());
+    words.extend(input::measure_words(&args.measure));
+    let modes = lowered.iter().filter_map(|(_, lowered)| lowered.as_ref().ok());
+    input::provenance(loaded, &words, settings.seed, settings.replications, measure, modes)
+}
+
+fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
+    match &error {
+        RunError::Interrupted => Failure::Interrupted,
+        RunError::Panicked { mode, replication, seed, .. } => {
+            let mut words = input::words(&args.input);
+            words.extend(input::measure_words(&args.measure));
+            words.extend([format!("--mode={mode}"), format!("--seed={seed}")]);
+            words.push(format!("--replication={replication}"));
+            Failure::Bug(format!("{error}\nto see it again: ecsnet run {}", words.join(" ")))
+        }
+        RunError::Threads(_) => Failure::bad_input(error.to_string()),
+        _ => Failure::Bug(error.to_string()),
+    }
+}
+
+fn performance(record: &Experiment, elapsed: Duration) -> Performance {
+    let runs = || record.modes.values().flat_map(|mode| &mode.replications);
+    let events = runs().map(|run| run.events).sum();
+    let frames = runs().map(|run| run.frames.sent).sum();
+    let wall_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+    let per_second = |count: u64| {
+        let rate = u128::from(count) * 1_000_000_000 / u128::from(wall_ns.max(1));
+        u64::try_from(rate).unwrap_or(u64::MAX)
+    };
+    let (events_per_s, frames_per_s) = (per_second(events), per_second(frames));
+    Performance { wall_ns, events, frames, events_per_s, frames_per_s }
+}
+
+fn write(
+    outputs: &mut Outputs,
+    record: &Experiment,
+    results: &Results,
+    performance: &Performance,
+) -> Result<(), Failure> {
+    let page = reports::html::render(record, results);
+    outputs.write(0, |out| out.write_all(page.as_bytes()))?;
+    outputs.write(1, |out| reports::json::write(results, Some(performance), out))?;
+    outputs.write(2, |out| reports::csv::write(results, out))
+}
+
+fn print(
+    args: &CompareArgs,
+    results: &Results,
+    performance: &Performance,
+    written: &[PathBuf],
+) -> Result<(), Failure> {
+    if args.quiet {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    let done = if args.json {
+        reports::json::write(results, Some(performance), &mut out)
+    } else {
+        let tables = reports::terminal::render(results, columns(), colour_on(&io::stdout()));
+        let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+        out.write_all(tables.as_bytes()).and_then(|()| {
+            let Performance { wall_ns, events, events_per_s, .. } = performance;
+            let seconds = Duration::from_nanos(*wall_ns).as_secs_f64();
+            writeln!(out, "\n{events} events in {seconds:.1} s ({events_per_s} per second)")?;
+            writeln!(out, "wrote {}", names.join(", "))
+        })
+    };
+    done.or_else(|error| stdout_failed(&error))
+}
+
+/// How wide the terminal is, if the shell says so.
+fn columns() -> usize {
+    let said = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
+    said.filter(|columns| *columns >= 40).unwrap_or(DEFAULT_COLUMNS)
+}
+
+/// The wall clock, for how fast the simulator is; no result sees it.
+#[expect(clippy::disallowed_types, reason = "wall time is reported apart from the results")]
+struct Clock(std::time::Instant);
+
+#[expect(clippy::disallowed_types, reason = "wall time is reported apart from the results")]
+impl Clock {
+    fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}

@@ -1,0 +1,67 @@
+//! Machines that ECS does not manage.
+
+use ipnet::Ipv4Net;
+use sim_net::plan::HostPlan;
+use sim_net::vpc::defaults;
+use sim_net::vpc::{PeerPlan, RulePlan, SecurityGroupPlan, VpcPlan};
+
+use crate::toml::{Client, Location, Scenario};
+
+use super::{ModeRefusal, machine};
+
+/// The clients of a scenario. Those whose traffic nothing filters share a security group that allows
+/// everything, which is added to the VPC.
+pub(super) fn lower(scenario: &Scenario, vpc: &mut VpcPlan) -> Result<Vec<HostPlan>, ModeRefusal> {
+    let mut open = None;
+    scenario.clients.iter().map(|client| host(client, vpc, &mut open)).collect()
+}
+
+fn host(
+    client: &Client,
+    vpc: &mut VpcPlan,
+    open: &mut Option<usize>,
+) -> Result<HostPlan, ModeRefusal> {
+    let Location::Subnet(subnet) = client.location else {
+        return Err(ModeRefusal {
+            code: "not-simulated".to_owned(),
+            message: format!("client {}: machines on the internet are not simulated", client.name),
+            place: None,
+        });
+    };
+    let security_groups = client.security_groups.clone().unwrap_or_else(|| {
+        let index = *open.get_or_insert_with(|| {
+            vpc.security_groups.push(everything());
+            vpc.security_groups.len() - 1
+        });
+        vec![index]
+    });
+    let instance = client.instance_type.as_ref();
+    let profile = machine::profile(&client.kernel_profile);
+    Ok(HostPlan {
+        name: client.name.clone(),
+        cores: instance.map_or(1, |instance| instance.vcpus as usize),
+        profile: profile.expect("validation accepts only profiles that exist"),
+        subnet,
+        security_groups,
+        bandwidth: instance.map(|instance| machine::bandwidth(instance)),
+        mtu: usize::try_from(defaults::MTU_VPC.value).expect("an MTU is small"),
+        default_route: true,
+        routes: Vec::new(),
+    })
+}
+
+/// A security group that allows everything.
+fn everything() -> SecurityGroupPlan {
+    let rule = |id: &str| RulePlan {
+        id: id.to_owned(),
+        protocol: None,
+        ports: 0..=u16::MAX,
+        peer: PeerPlan::Cidr(Ipv4Net::default()),
+    };
+    SecurityGroupPlan {
+        id: "sg-ecsnet-unfiltered".to_owned(),
+        name: "unfiltered machines".to_owned(),
+        ingress: vec![rule("sgr-unfiltered-in")],
+        egress: vec![rule("sgr-unfiltered-out")],
+    }
+}

@@ -1,0 +1,136 @@
+//! Machines: their bandwidth and what their kernels cost.
+
+use std::sync::Arc;
+
+use reports::ConstantRecord;
+use sim_core::DataRate;
+use sim_net::cost::{self, CostProfile};
+use sim_net::plan::{BandwidthPlan, FargatePlan};
+use sim_net::vpc::defaults::{self, Constant};
+use sim_net::vpc::fargate;
+
+use crate::ecs::FargateSize;
+use crate::instance_types::InstanceType;
+
+/// The cost profile of container instances and Fargate guests that name none.
+pub(super) const DEFAULT_PROFILE: &str = "linux-6.18-2vcpu";
+
+
+
+/// A profile that ecsnet ships.
+pub(super) fn profile(name: &str) -> Option<Arc<CostProfile>> {
+    CostProfile::builtin(name).map(|profile| Arc::new(profile.clone()))
+}
+
+/// Bandwidth of an instance. The bucket of credits is full, as it is at launch; AWS publishes
+/// neither its size nor the packet rate allowance.
+pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
+    let InstanceType { baseline, peak, .. } = *instance;
+    let bucket_bits = (peak.bps() - baseline.bps()).saturating_mul(defaults::BURST_TIME.value);
+    BandwidthPlan {
+        peak,
+        baseline,
+        bucket_bits,
+        credit_bits: bucket_bits,
+        single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
+        single_flow_in_group: DataRate::from_bps(defaults::SINGLE_FLOW_PLACEMENT_GROUP.value),
+        packet_rate: None,
+    }
+}
+
+/// The micro-VM of a task of this size, and the constants behind its bandwidth.
+pub(super) fn fargate(size: FargateSize, profile: Arc<CostProfile>) -> (FargatePlan, Vec<Constant>) {
+    let measured = fargate::bandwidth(size.cpu, size.memory);
+    let bandwidth = BandwidthPlan {
+        peak: measured.burst,
+        baseline: measured.baseline,
+        bucket_bits: measured.bucket_bits,
+        credit_bits: measured.bucket_bits,
+        single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
+        single_flow_in_group: None,
+        packet_rate: None,
+    };
+    // A guest has whole virtual processors; less than one is a share of one.
+    let cores = usize::try_from(size.cpu.div_ceil(1024)).unwrap_or(usize::MAX);
+    (FargatePlan { cores, profile, bandwidth }, measured.constants().into())
+}
+
+/// A constant of the VPC as reports list it.
+pub(super) fn constant(constant: &Constant) -> ConstantRecord {
+    ConstantRecord {
+        name: constant.name.clone().into_owned(),
+        value: constant.value.to_string(),
+        unit: constant.unit.to_owned(),
+        source: constant.source.to_owned(),
+        class: class_word(constant.class).to_owned(),
+    }
+}
+
+fn class_word(class: defaults::Class) -> &'static str {
+    match class {
+        defaults::Class::Specified => "specified",
+        defaults::Class::Vendor => "vendor",
+        defaults::Class::ThirdParty => "measured",
+        defaults::Class::Assumed => "assumed",
+    }
+}
+
+/// What the vendor does not specify and every run uses.
+pub(super) fn common_constants() -> Vec<ConstantRecord> {
+    let unpublished =
+        |c: &Constant| matches!(c.class, defaults::Class::Assumed | defaults::Class::ThirdParty);
+    defaults::all().iter().filter(|c| unpublished(c)).map(constant).collect()
+}
+
+/// The prices of a profile that are neither specified nor vendor's.
+pub(super) fn profile_constants(profile: &CostProfile) -> Vec<ConstantRecord> {
+    let sources = profile.sources();
+    let unpublished = sources.filter(|(_, price)| {
+        matches!(price.class, cost::Class::Assumed | cost::Class::Measured)
+    });
+    unpublished
+        .map(|(primitive, price)| ConstantRecord {
+            name: format!("{}.{}", profile.name(), primitive.name()),
+            value: price_text(price.cost),
+            unit: "ns".to_owned(),
+            source: price.source.clone(),
+            class: price.class.to_string(),
+        })
+        .collect()
+}
+
+/// A cost in nanoseconds, exactly: `456`, or `456 + 0.025 per octet`.
+fn price_text(cost: cost::Cost) -> String {
+    let per_packet = thousandths(cost.per_packet_ps);
+    match cost.per_byte_ps {
+        0 => per_packet,
+        per_byte => format!("{per_packet} + {} per octet", thousandths(per_byte)),
+    }
+}
+
+fn thousandths(ps: u64) -> String {
+    let (whole, rest) = (ps / 1000, ps % 1000);
+    let text = format!("{whole}.{rest:03}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_exact_nanoseconds() {
+        let cost = |per_packet_ps, per_byte_ps| cost::Cost { per_packet_ps, per_byte_ps };
+        assert_eq!(price_text(cost(456_000, 0)), "456");
+        assert_eq!(price_text(cost(456_500, 25)), "456.5 + 0.025 per octet");
+        assert_eq!(price_text(cost(0, 0)), "0");
+    }
+
+    #[test]
+    fn a_full_bucket_lasts_for_the_assumed_time() {
+        let types = crate::instance_types::InstanceTypes::builtin();
+        let plan = bandwidth(types.get("m5.large").unwrap());
+        assert_eq!(plan.credit_bits, (10_000 - 750) * 1_000_000 * 300);
+        assert_eq!(plan.single_flow, DataRate::from_bps(5_000_000_000));
+    }
+}

@@ -1,0 +1,294 @@
+//! Lays a scenario's tasks out over its instances.
+
+use reports::{ConstantRecord, DensityRecord};
+use sim_net::plan::{
+    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, Mode, TaskNetworkPlan, TaskPlan,
+};
+use sim_net::vpc::VpcPlan;
+
+use crate::ecs::ports::{DynamicPorts, PortError};
+use crate::ecs::{HostSide, ModePlan, check_mode};
+use crate::place::{Cluster, Demand, Site, density, registered_cpu, registered_memory};
+use crate::toml::{Capacity, Scenario, Service};
+
+use super::{ModeRefusal, NonePolicy, Placed, machine, ports};
+
+/// What laying out gives.
+#[derive(Default)]
+pub(super) struct LaidOut {
+    pub(super) instances: Vec<InstancePlan>,
+    pub(super) tasks: Vec<TaskPlan>,
+    /// Indices of the tasks of each service.
+    pub(super) by_service: Vec<Vec<usize>>,
+    pub(super) placed: Vec<Placed>,
+    pub(super) density: Option<DensityRecord>,
+    pub(super) assumptions: Vec<String>,
+    pub(super) caveats: Vec<String>,
+    pub(super) constants: Vec<ConstantRecord>,
+}
+
+/// A service in its mode.
+struct Offered<'a> {
+    service: &'a Service,
+    mode: Mode,
+    plan: ModePlan,
+    demand: Demand,
+}
+
+/// Checks every service against its mode, then places all tasks.
+pub(super) fn lay_out(
+    scenario: &Scenario,
+    mode: Mode,
+    policy: NonePolicy,
+) -> Result<LaidOut, ModeRefusal> {
+    let mut out = LaidOut::default();
+    let mut offered = Vec::with_capacity(scenario.services.len());
+    for service in &scenario.services {
+        offered.push(offer(service, mode, policy, &scenario.vpc, &mut out.caveats)?);
+    }
+    let mut cluster = Cluster::default();
+    if offered.iter().any(|offered| offered.mode != Mode::Fargate) {
+        for capacity in &scenario.capacity {
+            instances(capacity, &scenario.vpc, &mut cluster, &mut out);
+        }
+        capacity_words(scenario, &mut out);
+    }
+    out.density = density_record(&cluster, &offered);
+    for offered in &offered {
+        let mut tasks = Vec::with_capacity(offered.service.count as usize);
+        for number in 0..offered.service.count {
+            tasks.push(out.tasks.len());
+            task(offered, number, &mut cluster, &scenario.vpc, &mut out)?;
+        }
+        out.by_service.push(tasks);
+    }
+    Ok(out)
+}
+
+/// Asks ECS's rules whether a service can be had in its mode.
+fn offer<'a>(
+    service: &'a Service,
+    mode: Mode,
+    policy: NonePolicy,
+    vpc: &VpcPlan,
+    caveats: &mut Vec<String>,
+) -> Result<Offered<'a>, ModeRefusal> {
+    let mode = service.mode.unwrap_or(mode);
+    let Service { name, file, task_definition: definition, .. } = service;
+    let plan = check_mode(definition, mode).or_else(|refusals| {
+        let stripped = (mode == Mode::None && policy == NonePolicy::WithoutPorts)
+            .then(|| check_mode(&definition.without_port_mappings(), mode).ok())
+            .flatten();
+        if stripped.is_some() {
+            caveats.push(format!(
+                "none, service {name}: ECS refuses the port mappings in this mode; simulated \
+                 without them"
+            ));
+        }
+        stripped.ok_or_else(|| ModeRefusal::rules(name, file, &refusals))
+    })?;
+    let told = plan.caveats.iter().map(|c| format!("{mode}, service {name}: {}", c.message));
+    caveats.extend(told);
+    if mode == Mode::Fargate && service.network.assign_public_ip {
+        caveats.push(format!("fargate, service {name}: public addresses are not simulated"));
+    }
+    let own_interface = mode == Mode::Awsvpc;
+    let zone = |&subnet: &usize| vpc.subnets[subnet].zone;
+    let all_ports = || plan.containers.iter().flat_map(|container| &container.ports);
+    let dynamic = all_ports().filter(|port| port.host == HostSide::Dynamic);
+    let demand = Demand {
+        cpu: definition.reserved_cpu(),
+        memory: definition.reserved_memory(),
+        fixed_ports: plan.fixed_ports().collect(),
+        dynamic_ports: dynamic.map(|port| u32::try_from(port.container.len()).unwrap_or(0)).sum(),
+        interface: own_interface,
+        zones: own_interface.then(|| service.network.subnets.iter().map(zone).collect()),
+    };
+    Ok(Offered { service, mode, plan, demand })
+}
+
+/// The instances of a group, in the plan and as sites for placement.
+fn instances(capacity: &Capacity, vpc: &VpcPlan, cluster: &mut Cluster, out: &mut LaidOut) {
+    let instance = &capacity.instance_type;
+    let trunking = capacity.trunking && instance.can_trunk();
+    if capacity.trunking && !trunking {
+        let (group, name) = (&capacity.name, &instance.name);
+        out.caveats.push(format!("{group}: {name} takes no trunk interface; tasks get plain ones"));
+    }
+    let interfaces = match instance.trunk_tasks {
+        Some(limit) if trunking => limit.tasks(),
+        _ => instance.tasks_without_trunking(),
+    };
+    let profile = machine::profile(&capacity.kernel_profile);
+    let profile = profile.expect("validation accepts only profiles that exist");
+    for number in 0..capacity.count {
+        let subnet = capacity.subnets[number as usize % capacity.subnets.len()];
+        let name = format!("{}/{number}", capacity.name);
+        let mut site = Site::new(
+            name.clone(),
+            vpc.subnets[subnet].zone,
+            registered_cpu(instance.vcpus),
+            registered_memory(instance.memory_mib),
+            interfaces,
+        );
+        site.dynamic = DynamicPorts::new(capacity.dynamic_ports.clone());
+        cluster.sites.push(site);
+        out.instances.push(InstancePlan {
+            name,
+            instance_type: instance.name.clone(),
+            cores: instance.vcpus as usize,
+            profile: profile.clone(),
+            subnet,
+            security_groups: capacity.security_groups.clone(),
+            bandwidth: machine::bandwidth(instance),
+            placement_group: capacity.placement_group,
+            trunking,
+            docker: DockerPlan {
+                userland_proxy: capacity.userland_proxy,
+                hairpin: !capacity.userland_proxy,
+                ..DockerPlan::default()
+            },
+            source_dest_check: true,
+        });
+    }
+}
+
+fn capacity_words(scenario: &Scenario, out: &mut LaidOut) {
+    if scenario.capacity.is_empty() {
+        return;
+    }
+    out.assumptions.push(
+        "an instance registers 97.5 % of its nominal memory with ECS (as the published m4.large: \
+         7985 of 8192 MiB) and 1024 CPU units per vCPU"
+            .to_owned(),
+    );
+    out.assumptions.push(
+        "tasks of a service spread over zones (the default of ECS), then over the instances of a \
+         zone, in order"
+            .to_owned(),
+    );
+}
+
+/// Starts one task.
+fn task(
+    offered: &Offered<'_>,
+    number: u32,
+    cluster: &mut Cluster,
+    vpc: &VpcPlan,
+    out: &mut LaidOut,
+) -> Result<(), ModeRefusal> {
+    let Offered { service, mode, plan, demand } = offered;
+    let name = format!("{}/{number}", service.name);
+    let instance = match mode {
+        Mode::Fargate => None,
+        _ => Some(cluster.place(&service.name, &name, demand)?),
+    };
+    let zone = instance.map(|index| cluster.sites[index].zone);
+    let site = instance.map(|index| &mut cluster.sites[index]);
+    let containers =
+        ports::settle(plan, site, &name).map_err(|error| out_of_ports(&name, &error))?;
+    let has_interface = matches!(mode, Mode::Awsvpc | Mode::Fargate);
+    let network = has_interface.then(|| network(service, number, zone, vpc));
+    let fargate = (*mode == Mode::Fargate).then(|| micro_vm(offered, out));
+    let host = match instance {
+        Some(index) => cluster.sites[index].name.clone(),
+        None => format!("micro-VM of {name}"),
+    };
+    let subnet = network.as_ref().map(|network| network.subnet);
+    let zone = zone.or(subnet.map(|subnet| vpc.subnets[subnet].zone)).unwrap_or_default();
+    out.placed.push(Placed {
+        task: name.clone(),
+        host,
+        detail: detail(&vpc.zones[zone], subnet.map(|s| vpc.subnets[s].name.as_str()), &containers),
+        published: containers.iter().flat_map(|c| c.ports.iter().copied()).collect(),
+        own_address: has_interface,
+    });
+    out.tasks.push(TaskPlan { name, mode: *mode, instance, containers, network, fargate });
+    Ok(())
+}
+
+fn out_of_ports(task: &str, error: &PortError) -> ModeRefusal {
+    let message = format!("task {task}: {error}");
+    ModeRefusal { code: "RESOURCE:PORTS".to_owned(), message, place: None }
+}
+
+/// The network of a task: the subnets of its service in turn, those in the zone of its instance if
+/// it has one.
+fn network(
+    service: &Service,
+    number: u32,
+    zone: Option<usize>,
+    vpc: &VpcPlan,
+) -> TaskNetworkPlan {
+    let fits = |&&subnet: &&usize| zone.is_none_or(|zone| vpc.subnets[subnet].zone == zone);
+    let subnets: Vec<usize> = service.network.subnets.iter().filter(fits).copied().collect();
+    // Placement has seen to it that the zone of the instance has one.
+    let subnet = subnets[number as usize % subnets.len()];
+    TaskNetworkPlan { subnet, security_groups: service.network.security_groups.clone() }
+}
+
+fn micro_vm(offered: &Offered<'_>, out: &mut LaidOut) -> FargatePlan {
+    let size = offered.plan.fargate_size.expect("the rules of Fargate give a size");
+    let profile = machine::profile(machine::DEFAULT_PROFILE).expect("a shipped profile");
+    let (plan, constants) = machine::fargate(size, profile);
+    out.constants.extend(constants.iter().map(machine::constant));
+    plan
+}
+
+fn detail(zone: &str, subnet: Option<&str>, containers: &[ContainerPlan]) -> String {
+    const MOST_PORTS: usize = 6;
+    let mut parts = vec![format!("zone {zone}")];
+    parts.extend(subnet.map(|subnet| format!("own interface in subnet {subnet}")));
+    let mappings = containers.iter().flat_map(|c| c.ports.iter().map(move |port| (c, port)));
+    let mut ports: Vec<_> = mappings
+        .map(|(container, p)| {
+            format!("{}:{}/{} at {}", container.name, p.container_port, p.protocol, p.host_port)
+        })
+        .collect();
+    if ports.len() > MOST_PORTS {
+        let more = ports.len() - MOST_PORTS;
+        ports.truncate(MOST_PORTS);
+        ports.push(format!("{more} more"));
+    }
+    parts.extend(ports);
+    parts.join(", ")
+}
+
+/// How many tasks of each service fit on the first instance when it is empty; the record names the
+/// service of which the fewest do.
+fn density_record(cluster: &Cluster, offered: &[Offered<'_>]) -> Option<DensityRecord> {
+    let mut fewest: Option<(u64, String)> = None;
+    let mut details = Vec::new();
+    for Offered { service, mode, plan, demand } in offered {
+        let name = &service.name;
+        if *mode == Mode::Fargate {
+            details.push(format!("{name}: a micro-VM for each task"));
+            continue;
+        }
+        let Some(site) = cluster.sites.first() else { continue };
+        let bridged = if *mode == Mode::Bridge { plan.containers.len() as u64 } else { 0 };
+        let fits = density(site, demand, bridged);
+        details.push(format!("{name}: {}", fits.detail));
+        if fewest.as_ref().is_none_or(|(tasks, _)| fits.tasks < *tasks) {
+            let limit = match offered {
+                [_] => fits.binding_limit.to_owned(),
+                _ => format!("{} ({name})", fits.binding_limit),
+            };
+            fewest = Some((fits.tasks, limit));
+        }
+    }
+    if details.is_empty() {
+        return None;
+    }
+    let detail = details.join("; ");
+    Some(match fewest {
+        Some((tasks, binding_limit)) => {
+            DensityRecord { tasks_per_instance: Some(tasks), binding_limit, detail }
+        }
+        None => DensityRecord {
+            tasks_per_instance: None,
+            binding_limit: "none: no instance is shared".to_owned(),
+            detail,
+        },
+    })
+}

@@ -1,0 +1,7 @@
+//! The `ecsnet` command from outside: what it prints, writes and answers.
+
+mod bad_input;
+mod corpus;
+mod determinism;
+mod options;
+mod support;
