@@ -69,7 +69,7 @@ impl Reader<'_> {
             None => &empty,
         };
         let mut prices: Vec<Option<Price>> = vec![None; Primitive::COUNT];
-        let mut seen = vec![false; Primitive::COUNT];
+        let mut seen = [false; Primitive::COUNT];
         let mut in_order: Vec<_> = listed.iter().collect();
         in_order.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in in_order {

@@ -48,7 +48,7 @@ impl Default for NetfilterConfig {
 /// entries as hash buckets (specified).
 #[must_use]
 pub fn default_conntrack_max(memory: u64) -> usize {
-    usize::try_from((memory / 16_384).clamp(1024, 262_144)).expect("at most 262144")
+    usize::try_from(memory / 16_384).map_or(262_144, |n| n.clamp(1024, 262_144))
 }
 
 /// The rules and the connection tracking of one namespace.

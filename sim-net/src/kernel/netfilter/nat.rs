@@ -61,7 +61,7 @@ pub(super) fn bind_source(
         target.src.set_ip(address);
     }
     if table.is_taken(now, invert(target)) {
-        target = free_port(table, now, target).ok_or(Exhausted)?;
+        target = free_port(table, now, target, connection.original).ok_or(Exhausted)?;
     }
     connection.source = if target == current {
         Binding::Null
@@ -84,13 +84,18 @@ fn port_range(protocol: Protocol, port: u16) -> Option<(u32, u32)> {
     }
 }
 
-/// Linux starts its search at a random port; here the start is a function of the tuple and the
-/// round, so that a run can be repeated.
-fn free_port(table: &mut Conntrack, now: SimTime, tuple: FiveTuple) -> Option<FiveTuple> {
+/// Linux starts its search at a random port; here the start is a function of the connection's first
+/// packet and the round, so that a run can be repeated.
+fn free_port(
+    table: &mut Conntrack,
+    now: SimTime,
+    tuple: FiveTuple,
+    original: FiveTuple,
+) -> Option<FiveTuple> {
     let (lowest, ports) = port_range(tuple.protocol, tuple.src.port())?;
     let mut attempts = MAX_ATTEMPTS.min(ports);
     for round in 0.. {
-        let start = start_of_search(tuple, round);
+        let start = start_of_search(original, round);
         for n in 0..attempts {
             let port = lowest + (start + n) % ports;
             let mut candidate = tuple;

@@ -99,7 +99,7 @@ impl Host {
     }
 
     pub(super) fn wait(&mut self, seconds: u64) {
-        self.now = self.now + SimDuration::from_secs(seconds);
+        self.now += SimDuration::from_secs(seconds);
     }
 
     fn hook(

@@ -59,6 +59,18 @@ fn any_packet() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// The first packet of a conversation with ports.
+fn opening_packet() -> impl Strategy<Value = Vec<u8>> {
+    (any::<bool>(), address(), port(), address(), port()).prop_map(|(is_tcp, s, sp, d, dp)| {
+        let (src, dst) = (format!("{s}:{sp}"), format!("{d}:{dp}"));
+        if is_tcp {
+            tcp(&src, &dst, SYN)
+        } else {
+            udp(&src, &dst)
+        }
+    })
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Receive(Vec<u8>, usize),
@@ -119,7 +131,7 @@ proptest! {
     #[test]
     fn the_answer_to_a_translated_packet_comes_from_where_it_was_sent(
         noise in prop::collection::vec(any_step(), 0..40),
-        sent in any_packet(),
+        sent in opening_packet(),
         from in 1_usize..3,
     ) {
         let mut host = docker_host(1000);
@@ -127,18 +139,22 @@ proptest! {
             take(&mut host, step);
         }
         let before = ends(&sent);
-        prop_assume!(matches!(before.protocol, Protocol::Tcp | Protocol::Udp));
         let mut there = sent;
         let end = host.receive(&mut there, from);
-        prop_assume!(host.last.state() != CtState::Invalid);
+        if host.last.state() == CtState::Invalid {
+            return Ok(());
+        }
         let mut back = answer(&there, SYN_ACK);
         let home = match end {
             End::Out(out) => host.receive(&mut back, out),
             End::Socket => host.send(&mut back),
             End::Dropped(_) | End::Rejected(_) => return Ok(()),
         };
-        // To TCP's conntrack the answer may be out of turn; it is not translated then.
-        prop_assume!(!matches!(home, End::Dropped(_)) && host.last.state() != CtState::Invalid);
+        // Where the noise has left the connection in another state, TCP's tracking may find the
+        // answer out of turn; it is not translated then.
+        if matches!(home, End::Dropped(_)) || host.last.state() == CtState::Invalid {
+            return Ok(());
+        }
         prop_assert_eq!(ends(&back), before.reversed());
     }
 
