@@ -161,14 +161,6 @@ impl BufferPool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameSlot(u32);
 
-impl FrameSlot {
-    /// The slot's number.
-    #[must_use]
-    pub fn number(self) -> u32 {
-        self.0
-    }
-}
-
 /// The frames of one machine that pending events name.
 #[derive(Debug, Default)]
 pub struct FrameStore {

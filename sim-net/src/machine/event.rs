@@ -70,12 +70,13 @@ pub enum Event {
 
 impl EventCode for Event {
     fn code(&self) -> u64 {
+        // A frame's slot is left out: which one is free is of no consequence to the world.
         let (kind, a, b) = match *self {
-            Self::Arrive { eni, frame } => (1, eni.index(), u64::from(frame.number())),
-            Self::Ring { eni, frame } => (2, eni.index(), u64::from(frame.number())),
+            Self::Arrive { eni, .. } => (1, eni.index(), 0),
+            Self::Ring { eni, .. } => (2, eni.index(), 0),
             Self::Core { core } => (3, core.index(), 0),
-            Self::Transmit { eni, frame } => (4, eni.index(), u64::from(frame.number())),
-            Self::Release { eni, frame } => (5, eni.index(), u64::from(frame.number())),
+            Self::Transmit { eni, .. } => (4, eni.index(), 0),
+            Self::Release { eni, .. } => (5, eni.index(), 0),
             Self::Drain { eni } => (6, eni.index(), 0),
             Self::Timer { netns, conn } => (7, netns.index(), conn.index() as u64),
             Self::Notify { event } => (8, event.owner().index(), event.code()),
