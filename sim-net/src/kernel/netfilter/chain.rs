@@ -274,12 +274,13 @@ impl RuleSet {
         packet: &Subject<'_>,
         tests: &mut Tests,
     ) -> Outcome {
-        let mut stack = [(start, 0_usize); MAX_DEPTH + 1];
+        // Sixteen bits each: the stack is cleared for every packet.
+        let mut stack = [(start, 0_u16); MAX_DEPTH + 1];
         let mut depth = 0;
         loop {
             let (id, at) = stack[depth];
             let chain = &mut self.chains[usize::from(id.0)];
-            let Some(rule) = chain.rules.get(at) else {
+            let Some(rule) = chain.rules.get(usize::from(at)) else {
                 if depth == 0 {
                     return self.by_policy(start);
                 }
@@ -292,7 +293,7 @@ impl RuleSet {
                 Tested::DiffersInMatch => tests.differ_in_match += 1,
                 Tested::Applies => {
                     tests.apply += 1;
-                    chain.hits[at] += 1;
+                    chain.hits[usize::from(at)] += 1;
                     match rule.target {
                         Target::Jump(to) => {
                             depth += 1;
@@ -306,7 +307,7 @@ impl RuleSet {
                                 policy: Policy::Accept,
                                 decider: Decider {
                                     chain: id,
-                                    rule: u16::try_from(at).ok(),
+                                    rule: Some(at),
                                 },
                             };
                         }
