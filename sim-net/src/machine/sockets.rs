@@ -29,10 +29,11 @@ impl Machine {
             _ => self.meter.charge(Primitive::UdpReceive, payload),
         }
         let now = env.ctx.now();
+        let mtu = self.route_mtu_for(netns, &frame);
         let mut emitted = std::mem::take(&mut self.emitted);
         let mut happened = std::mem::take(&mut self.happened);
         let stack = &mut self.netns[netns].stack;
-        let result = stack.deliver(now, env.worker, &frame, &mut emitted, &mut happened);
+        let result = stack.deliver(now, env.worker, &frame, mtu, &mut emitted, &mut happened);
         match result {
             Ok(conn) => {
                 self.account.delivered += 1;
@@ -47,6 +48,15 @@ impl Machine {
                 self.carry_out(env, netns, emitted, happened);
             }
         }
+    }
+
+    /// MTU of the route back to the sender of a SYN; of no interest for other packets.
+    fn route_mtu_for(&self, netns: NetnsId, frame: &Frame) -> usize {
+        let opens = headers::tcp_flags(&frame.data).is_some_and(|flags| flags.syn && !flags.ack);
+        let route = opens
+            .then(|| self.source_for(netns, headers::src_addr(&frame.data)))
+            .flatten();
+        route.map_or(usize::MAX, |(_, mtu)| mtu)
     }
 
     /// Sends what a stack has emitted and tells programs what happened to their sockets.

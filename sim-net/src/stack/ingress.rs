@@ -31,6 +31,9 @@ impl Stack {
     /// error, the acknowledgement of a segment out of order) go to `out`, and what happened to
     /// `events`. Names the connection that is to be polled next, if the packet belongs to one.
     ///
+    /// `mtu` is that of the route back to the sender, in octets. It is looked at where a SYN begins
+    /// a connection, which sends nothing larger whatever its listener's options say.
+    ///
     /// A packet that no socket wants is answered and counts as taken, as it does in Linux.
     ///
     /// # Errors
@@ -41,12 +44,13 @@ impl Stack {
         now: SimTime,
         worker: &mut StackWorker,
         frame: &Frame,
+        mtu: usize,
         out: &mut Vec<Frame>,
         events: &mut Vec<SocketEvent>,
     ) -> Result<Option<ConnId>, DropReason> {
         let tuple = headers::five_tuple(&frame.data).ok_or(DropReason::Malformed)?;
         match tuple.protocol {
-            Protocol::Tcp => self.deliver_tcp(now, worker, tuple, frame, out, events),
+            Protocol::Tcp => self.deliver_tcp(now, worker, tuple, (frame, mtu), out, events),
             Protocol::Udp => {
                 match self.udp_ports.find(*tuple.dst.ip(), tuple.dst.port()) {
                     Some(udp) => self.deliver_udp(worker, udp, frame, events)?,
@@ -70,7 +74,7 @@ impl Stack {
         now: SimTime,
         worker: &mut StackWorker,
         tuple: FiveTuple,
-        frame: &Frame,
+        (frame, mtu): (&Frame, usize),
         out: &mut Vec<Frame>,
         events: &mut Vec<SocketEvent>,
     ) -> Result<Option<ConnId>, DropReason> {
@@ -97,7 +101,7 @@ impl Stack {
             && let Some(listener) = self.listening.find(*local.ip(), local.port())
         {
             self.time_wait.expire(now);
-            let conn = self.on_syn(now, worker, listener, (local, remote), frame)?;
+            let conn = self.on_syn(now, worker, listener, (local, remote), (frame, mtu))?;
             return Ok(Some(conn));
         }
         answer(now, worker, frame, out);

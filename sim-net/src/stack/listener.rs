@@ -81,7 +81,7 @@ impl Stack {
         worker: &mut StackWorker,
         listener: ListenerId,
         ends: (SocketAddrV4, SocketAddrV4),
-        frame: &Frame,
+        (frame, mtu): (&Frame, usize),
     ) -> Result<ConnId, DropReason> {
         let limit = self.config.syn_backlog;
         let Listener {
@@ -98,6 +98,7 @@ impl Stack {
         let owner = *owner;
         let options = SocketOptions {
             tag: frame.meta.tag,
+            mtu: options.mtu.min(mtu),
             ..*options
         };
         let (local, remote) = ends;

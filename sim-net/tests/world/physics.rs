@@ -4,6 +4,7 @@ use sim_core::{ByteSize, DataRate, Ratio, SimDuration, Summary};
 use sim_net::build::build;
 use sim_net::headers::Protocol;
 use sim_net::plan::{Arrivals, Direction, Load, Mode, Place, Plan, WorkloadKind, WorkloadPlan};
+use sim_net::verdict::DropReason;
 use sim_net::world::Outcome;
 
 use crate::support::{app_of, bandwidth, gbps, host, ping_pong, plan, run, target, task};
@@ -104,7 +105,7 @@ fn one_flow_fills_a_clean_ten_gigabit_link() {
 
 #[test]
 fn two_flows_share_a_bottleneck_fairly() {
-    let mut plan = ideal(&[None, None, Some(mbps(500))]);
+    let mut plan = ideal(&[Some(mbps(1000)), Some(mbps(1000)), Some(mbps(500))]);
     plan.workloads = vec![upload("one", 0, 2, 5001), upload("two", 1, 2, 5002)];
     plan.measure.warmup = SimDuration::from_ms(500);
     plan.measure.duration = SimDuration::from_secs(4);
@@ -209,4 +210,23 @@ fn a_configured_latency_does_not_change_capacity() {
         rate(SimDuration::from_ms(5)),
     );
     assert!((near - far).abs() < 0.03 * near, "{near} {far}");
+}
+
+#[test]
+fn a_container_sends_no_larger_packets_than_its_own_link_carries() {
+    let mut plan = plan(vec![task("web/0", Mode::Bridge, 0, 8080)]);
+    // The client's MTU is 9001 octets, the container's 1500.
+    plan.workloads = vec![ping_pong(
+        Place::Host(0),
+        target(app_of(0), 80),
+        Protocol::Tcp,
+        20_000,
+    )];
+    let outcome = run(&plan);
+    assert_eq!(outcome.drops.get(DropReason::TooBig), 0);
+    assert!(
+        outcome.workloads[0].ok > 50,
+        "{:?}",
+        outcome.workloads[0].errors
+    );
 }

@@ -344,6 +344,7 @@ impl Net {
             self.now,
             &mut self.worker,
             &frame,
+            usize::MAX,
             &mut out,
             &mut events,
         );

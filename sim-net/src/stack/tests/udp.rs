@@ -50,18 +50,28 @@ impl Pair {
     fn reach_b(&mut self, frame: &Frame) -> Result<Vec<Frame>, DropReason> {
         let mut out = Vec::new();
         self.events.clear();
-        let taken = self
-            .b
-            .deliver(NOW, &mut self.worker, frame, &mut out, &mut self.events);
+        let taken = self.b.deliver(
+            NOW,
+            &mut self.worker,
+            frame,
+            1500,
+            &mut out,
+            &mut self.events,
+        );
         taken.map(|_| out)
     }
 
     fn reach_a(&mut self, frame: &Frame) -> Vec<Frame> {
         let mut out = Vec::new();
         self.events.clear();
-        let taken = self
-            .a
-            .deliver(NOW, &mut self.worker, frame, &mut out, &mut self.events);
+        let taken = self.a.deliver(
+            NOW,
+            &mut self.worker,
+            frame,
+            1500,
+            &mut out,
+            &mut self.events,
+        );
         taken.expect("a stack takes what is answered");
         out
     }
