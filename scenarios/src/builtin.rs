@@ -27,5 +27,7 @@ const LIBRARY: [(&str, &str); 3] = [
 /// `NotFound` if the library has no file of that name.
 pub fn library(name: &str) -> io::Result<String> {
     let found = LIBRARY.iter().find(|(file, _)| *file == name);
-    found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    found
+        .map(|(_, text)| (*text).to_owned())
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
 }

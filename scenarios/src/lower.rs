@@ -78,9 +78,15 @@ pub struct ModeRefusal {
 
 impl fmt::Display for ModeRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, message, place } = self;
+        let Self {
+            code,
+            message,
+            place,
+        } = self;
         write!(f, "{code}: {message}")?;
-        place.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
+        place
+            .as_ref()
+            .map_or(Ok(()), |place| write!(f, " ({place})"))
     }
 }
 
@@ -92,7 +98,10 @@ impl ModeRefusal {
             "" => file.to_owned(),
             place => format!("{file}: {place}"),
         };
-        let messages: Vec<_> = refusals.iter().map(|refusal| refusal.message.as_str()).collect();
+        let messages: Vec<_> = refusals
+            .iter()
+            .map(|refusal| refusal.message.as_str())
+            .collect();
         Self {
             code: first.map_or("refused", |refusal| refusal.code).to_owned(),
             message: format!("service {service}: {}", messages.join("; ")),
@@ -103,7 +112,11 @@ impl ModeRefusal {
 
 impl From<PlacementError> for ModeRefusal {
     fn from(error: PlacementError) -> Self {
-        Self { code: error.code().to_owned(), message: error.to_string(), place: None }
+        Self {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            place: None,
+        }
     }
 }
 
@@ -115,7 +128,11 @@ impl From<BuildError> for ModeRefusal {
             BuildError::BridgeFull { .. } => "bridge-full",
             _ => "not-buildable",
         };
-        Self { code: code.to_owned(), message: error.to_string(), place: None }
+        Self {
+            code: code.to_owned(),
+            message: error.to_string(),
+            place: None,
+        }
     }
 }
 

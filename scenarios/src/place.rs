@@ -69,7 +69,16 @@ impl Site {
     #[must_use]
     pub fn new(name: String, zone: usize, cpu: u32, memory: u32, interfaces: u32) -> Self {
         let (ports, dynamic) = (HostPorts::new(), DynamicPorts::default());
-        Self { name, zone, cpu, memory, interfaces, ports, dynamic, tasks: BTreeMap::new() }
+        Self {
+            name,
+            zone,
+            cpu,
+            memory,
+            interfaces,
+            ports,
+            dynamic,
+            tasks: BTreeMap::new(),
+        }
     }
 
     fn tasks_of(&self, service: &str) -> u32 {
@@ -78,7 +87,11 @@ impl Site {
 
     /// What the site lacks for a task, the first thing in the order in which it is looked at.
     fn lacks(&self, demand: &Demand) -> Option<Shortage> {
-        if demand.zones.as_ref().is_some_and(|zones| !zones.contains(&self.zone)) {
+        if demand
+            .zones
+            .as_ref()
+            .is_some_and(|zones| !zones.contains(&self.zone))
+        {
             return Some(Shortage::Attribute);
         }
         if self.cpu < demand.cpu {
@@ -181,18 +194,30 @@ impl PlacementError {
     /// The reason as ECS gives it.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.closest.as_ref().map_or("RESOURCE:INSTANCE", |(_, shortage)| shortage.code())
+        self.closest
+            .as_ref()
+            .map_or("RESOURCE:INSTANCE", |(_, shortage)| shortage.code())
     }
 }
 
 impl fmt::Display for PlacementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { task, service, closest } = self;
-        write!(f, "(service {service}) was unable to place task {task} because no container ")?;
+        let Self {
+            task,
+            service,
+            closest,
+        } = self;
+        write!(
+            f,
+            "(service {service}) was unable to place task {task} because no container "
+        )?;
         let Some((instance, shortage)) = closest else {
             return f.write_str("instances were found in the cluster");
         };
-        write!(f, "instance met all of its requirements; the closest matching ")?;
+        write!(
+            f,
+            "instance met all of its requirements; the closest matching "
+        )?;
         write!(f, "container-instance {instance} {shortage}")?;
         if let Shortage::Ports(error) = shortage {
             write!(f, ": {error}")?;
@@ -232,14 +257,19 @@ impl Cluster {
                 let site = &self.sites[index];
                 (zone_tasks[&site.zone], site.tasks_of(service), index)
             });
-        let Some(index) = chosen else { return Err(self.nowhere(service, task, demand)) };
+        let Some(index) = chosen else {
+            return Err(self.nowhere(service, task, demand));
+        };
         let site = &mut self.sites[index];
         site.cpu -= demand.cpu;
         site.memory -= demand.memory;
         site.interfaces -= u32::from(demand.interface);
         for &(protocol, port) in &demand.fixed_ports {
             let taken = site.ports.take(protocol, port, format!("task {task}"));
-            assert!(taken.is_ok(), "the ports of an instance that qualifies are free: {taken:?}");
+            assert!(
+                taken.is_ok(),
+                "the ports of an instance that qualifies are free: {taken:?}"
+            );
         }
         *site.tasks.entry(service.to_owned()).or_default() += 1;
         Ok(index)
@@ -248,7 +278,16 @@ impl Cluster {
     fn nowhere(&self, service: &str, task: &str, demand: &Demand) -> PlacementError {
         let lacks = |site: &Site| site.lacks(demand).map(|lack| (site.name.clone(), lack));
         // The first of those that came furthest.
-        let closest = self.sites.iter().rev().filter_map(lacks).max_by_key(|(_, l)| l.depth());
-        PlacementError { task: task.to_owned(), service: service.to_owned(), closest }
+        let closest = self
+            .sites
+            .iter()
+            .rev()
+            .filter_map(lacks)
+            .max_by_key(|(_, l)| l.depth());
+        PlacementError {
+            task: task.to_owned(),
+            service: service.to_owned(),
+            closest,
+        }
     }
 }

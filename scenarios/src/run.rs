@@ -84,20 +84,28 @@ pub fn execute(
     stop: &Arc<AtomicBool>,
     on_run: &(dyn Fn() + Sync),
 ) -> Result<Vec<Vec<Run>>, RunError> {
-    let Matrix { plans, replications, seed, threads } = *matrix;
+    let Matrix {
+        plans,
+        replications,
+        seed,
+        threads,
+    } = *matrix;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
         .map_err(|error| RunError::Threads(error.to_string()))?;
-    let list: Vec<(u32, usize)> =
-        (0..replications).flat_map(|number| (0..plans.len()).map(move |p| (number, p))).collect();
+    let list: Vec<(u32, usize)> = (0..replications)
+        .flat_map(|number| (0..plans.len()).map(move |p| (number, p)))
+        .collect();
     let failed = AtomicBool::new(false);
     let one = |&(number, index): &(u32, usize)| {
         if failed.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed) {
             return Err(RunError::Interrupted);
         }
         let (mode, plan) = plans[index];
-        let outcome = guarded(mode, number, seed, || simulate(plan, mode, seed, number, None, stop));
+        let outcome = guarded(mode, number, seed, || {
+            simulate(plan, mode, seed, number, None, stop)
+        });
         failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
         on_run();
         outcome.map(|outcome| Run {
@@ -133,7 +141,9 @@ pub fn execute_one(
     capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
-    guarded(mode, number, seed, || simulate(plan, mode, seed, number, capture, stop))
+    guarded(mode, number, seed, || {
+        simulate(plan, mode, seed, number, capture, stop)
+    })
 }
 
 fn simulate(
@@ -144,13 +154,19 @@ fn simulate(
     capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
-    let mut world = sim_net::build::build(plan, seed, number)
-        .map_err(|error| RunError::Build { mode, message: error.to_string() })?;
+    let mut world = sim_net::build::build(plan, seed, number).map_err(|error| RunError::Build {
+        mode,
+        message: error.to_string(),
+    })?;
     if let Some(keep) = capture {
         world.capture(keep);
     }
     let outcome = world.run(stop);
-    if outcome.interrupted { Err(RunError::Interrupted) } else { Ok(outcome) }
+    if outcome.interrupted {
+        Err(RunError::Interrupted)
+    } else {
+        Ok(outcome)
+    }
 }
 
 /// Turns a panic into an error that says which run it was.
@@ -163,7 +179,12 @@ fn guarded(
     // What the closure touches is dropped with it: nothing broken can be seen afterwards.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let message = panic_message(panic.as_ref());
-        Err(RunError::Panicked { mode, replication: number, seed, message })
+        Err(RunError::Panicked {
+            mode,
+            replication: number,
+            seed,
+            message,
+        })
     })
 }
 

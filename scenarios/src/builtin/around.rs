@@ -26,8 +26,14 @@ const X86_TYPES: [&str; 8] = [
     "m5.16xlarge",
     "m5.24xlarge",
 ];
-const ARM_TYPES: [&str; 6] =
-    ["m6g.large", "m6g.xlarge", "m6g.2xlarge", "m6g.4xlarge", "m6g.8xlarge", "m6g.16xlarge"];
+const ARM_TYPES: [&str; 6] = [
+    "m6g.large",
+    "m6g.xlarge",
+    "m6g.2xlarge",
+    "m6g.4xlarge",
+    "m6g.8xlarge",
+    "m6g.16xlarge",
+];
 
 /// A task definition and the name of its file.
 #[derive(Clone, Debug)]
@@ -51,43 +57,74 @@ pub struct Around {
 /// are given.
 #[must_use]
 pub fn around(given: &[Given]) -> Around {
-    let instance = instance_type(given);
-    let mut scenario = Builder { toml: String::new(), assumptions: Vec::new(), workloads: 0 };
-    scenario.surroundings(given, instance);
+    let (instance, fits) = instance_type(given);
+    let mut scenario = Builder {
+        toml: String::new(),
+        assumptions: Vec::new(),
+        workloads: 0,
+    };
+    scenario.surroundings(given, instance, fits);
     let mut names = BTreeSet::new();
-    let services: Vec<_> = given.iter().map(|g| (service_name(g, &mut names), g)).collect();
+    let services: Vec<_> = given
+        .iter()
+        .map(|g| (service_name(g, &mut names), g))
+        .collect();
     for (name, given) in &services {
         scenario.service(name, &given.file);
     }
     for (name, given) in &services {
         scenario.loads(name, &given.definition);
     }
-    Around { toml: scenario.toml, assumptions: scenario.assumptions }
+    Around {
+        toml: scenario.toml,
+        assumptions: scenario.assumptions,
+    }
 }
 
 /// The smallest type on which one task of each definition fits; the largest if none does, so that
 /// placement says what is missing.
-fn instance_type(given: &[Given]) -> &'static InstanceType {
+fn instance_type(given: &[Given]) -> (&'static InstanceType, bool) {
     let arm = |g: &Given| g.definition.architecture == Architecture::Arm;
-    let names: &[&str] = if given.iter().all(arm) { &ARM_TYPES } else { &X86_TYPES };
+    let names: &[&str] = if given.iter().all(arm) {
+        &ARM_TYPES
+    } else {
+        &X86_TYPES
+    };
     let types = InstanceTypes::builtin();
     let candidates: Vec<_> = names.iter().filter_map(|name| types.get(name)).collect();
     let sum = |part: fn(&TaskDefinition) -> u32| {
-        given.iter().map(|g| part(&g.definition)).fold(0, u32::saturating_add)
+        given
+            .iter()
+            .map(|g| part(&g.definition))
+            .fold(0, u32::saturating_add)
     };
-    let (cpu, memory) = (sum(TaskDefinition::reserved_cpu), sum(TaskDefinition::reserved_memory));
+    let (cpu, memory) = (
+        sum(TaskDefinition::reserved_cpu),
+        sum(TaskDefinition::reserved_memory),
+    );
     let fits = |t: &&&InstanceType| {
         registered_cpu(t.vcpus) >= cpu
             && registered_memory(t.memory_mib) >= memory
             && t.tasks_without_trunking() as usize >= given.len()
     };
-    let largest = candidates.last().expect("the table has the general-purpose types");
-    candidates.iter().find(fits).unwrap_or(largest)
+    let largest = candidates
+        .last()
+        .expect("the table has the general-purpose types");
+    match candidates.iter().find(fits) {
+        Some(smallest) => (smallest, true),
+        None => (largest, false),
+    }
 }
 
 /// The family, made unique and free of what has a meaning in scenario files.
 fn service_name(given: &Given, names: &mut BTreeSet<String>) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
     let family: String = given.definition.family.chars().map(plain).collect();
     let base = match family.trim_matches('-') {
         "" => "task",
@@ -95,7 +132,9 @@ fn service_name(given: &Given, names: &mut BTreeSet<String>) -> String {
     };
     let numbered = (2..).map(|n| format!("{base}-{n}"));
     let mut candidates = std::iter::once(base.to_owned()).chain(numbered);
-    let name = candidates.find(|name| !names.contains(name)).expect("numbers do not end");
+    let name = candidates
+        .find(|name| !names.contains(name))
+        .expect("numbers do not end");
     names.insert(name.clone());
     name
 }
@@ -117,7 +156,7 @@ impl Builder {
         let _ = writeln!(self.toml, "{line}");
     }
 
-    fn surroundings(&mut self, given: &[Given], instance: &InstanceType) {
+    fn surroundings(&mut self, given: &[Given], instance: &InstanceType, fits: bool) {
         self.line("name = \"around task definitions\"");
         self.line("[vpc]\ncidr = \"10.0.0.0/16\"\nzones = [\"a\", \"b\", \"c\"]");
         for (zone, network) in [("a", 0), ("b", 16), ("c", 32)] {
@@ -130,14 +169,33 @@ impl Builder {
              allows everything",
         );
         self.line("[[capacity]]\nname = \"instance\"\nsubnets = [\"a\", \"b\"]");
-        self.line(&format!("instance_type = \"{}\"\ncount = {COUNT}", instance.name));
-        let InstanceType { name, vcpus, memory_mib, .. } = instance;
-        let tasks = if given.len() == 1 { "a task" } else { "one task of every definition" };
-        self.assume(format!(
-            "{COUNT} instances {name} ({vcpus} vCPU, {memory_mib} MiB), one in each of two zones: \
-             the smallest general-purpose type of its family on which {tasks} fits, or the largest"
+        self.line(&format!(
+            "instance_type = \"{}\"\ncount = {COUNT}",
+            instance.name
         ));
-        self.assume(format!("{COUNT} tasks of each definition, spread over the zones"));
+        let InstanceType {
+            name,
+            vcpus,
+            memory_mib,
+            ..
+        } = instance;
+        let tasks = if given.len() == 1 {
+            "a task"
+        } else {
+            "one task of every definition"
+        };
+        let why = match fits {
+            true => {
+                format!("the smallest general-purpose type of its family on which {tasks} fits")
+            }
+            false => format!("the largest of its family, on which {tasks} does not fit"),
+        };
+        self.assume(format!(
+            "{COUNT} instances {name} ({vcpus} vCPU, {memory_mib} MiB), one in each of two zones: {why}"
+        ));
+        self.assume(format!(
+            "{COUNT} tasks of each definition, spread over the zones"
+        ));
         self.line("[[client]]\nname = \"client\"\nsubnet = \"c\"");
         self.assume("a client in a third zone that costs no time and has no bandwidth limit");
     }
@@ -158,8 +216,11 @@ impl Builder {
                 let port = mapping.container_port.first();
                 published += 1;
                 if self.workloads >= MOST_WORKLOADS {
-                    self.assume(format!("no load on {service}/{}:{port}: {MOST_WORKLOADS} workloads \
-                         are enough for one report", container.name));
+                    self.assume(format!(
+                        "no load on {service}/{}:{port}: {MOST_WORKLOADS} workloads \
+                         are enough for one report",
+                        container.name
+                    ));
                     continue;
                 }
                 if mapping.container_port.len() > 1 {
@@ -218,7 +279,9 @@ impl Builder {
         let sender = router.or_else(essential).or(definition.containers.first());
         let Some(sender) = sender else { return };
         if self.workloads >= MOST_WORKLOADS {
-            self.assume(format!("no load from {service}: {MOST_WORKLOADS} workloads are enough"));
+            self.assume(format!(
+                "no load from {service}: {MOST_WORKLOADS} workloads are enough"
+            ));
             return;
         }
         self.workloads += 1;
@@ -240,8 +303,16 @@ impl Builder {
 }
 
 fn workload_name(service: &str, container: &str, port: u16, protocol: Protocol) -> String {
-    let container = if container == service { String::new() } else { format!("-{container}") };
-    let protocol = if protocol == Protocol::Udp { "-udp" } else { "" };
+    let container = if container == service {
+        String::new()
+    } else {
+        format!("-{container}")
+    };
+    let protocol = if protocol == Protocol::Udp {
+        "-udp"
+    } else {
+        ""
+    };
     format!("{service}{container}-{port}{protocol}")
 }
 

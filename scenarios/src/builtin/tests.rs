@@ -3,7 +3,10 @@ use crate::ecs::TaskDefinition;
 
 fn given(file: &str, json: &str) -> Given {
     let (definition, _) = TaskDefinition::read(file, json).unwrap();
-    Given { file: file.to_owned(), definition }
+    Given {
+        file: file.to_owned(),
+        definition,
+    }
 }
 
 const WEB: &str = r#"{ "family": "web", "containerDefinitions": [ { "name": "web", "image": "nginx",
@@ -20,20 +23,36 @@ const LOGS: &str = r#"{ "family": "logs", "containerDefinitions": [
 fn every_published_port_gets_a_load() {
     let built = around(&[given("web.json", WEB)]);
     for target in ["web/web:80", "web/web:53", "web/web:9000"] {
-        assert!(built.toml.contains(&format!("to = \"{target}\"")), "{}", built.toml);
+        assert!(
+            built.toml.contains(&format!("to = \"{target}\"")),
+            "{}",
+            built.toml
+        );
     }
     assert!(!built.toml.contains(":9001"));
     let said = built.assumptions.join("\n");
-    assert!(said.contains("of the published range web/web:9000-9010 the first port"), "{said}");
+    assert!(
+        said.contains("of the published range web/web:9000-9010 the first port"),
+        "{said}"
+    );
     assert!(said.contains("2 instances m5.large"), "{said}");
 }
 
 #[test]
 fn a_definition_that_publishes_nothing_sends() {
     let built = around(&[given("logs.json", LOGS)]);
-    assert!(built.toml.contains("from = [\"logs/router\"]"), "{}", built.toml);
+    assert!(
+        built.toml.contains("from = [\"logs/router\"]"),
+        "{}",
+        built.toml
+    );
     assert!(built.toml.contains("to = \"client:443\""), "{}", built.toml);
-    assert!(built.assumptions.iter().any(|a| a.contains("publishes no port")));
+    assert!(
+        built
+            .assumptions
+            .iter()
+            .any(|a| a.contains("publishes no port"))
+    );
 }
 
 #[test]
@@ -44,26 +63,47 @@ fn instances_are_as_large_as_the_definitions_need() {
                 {{ "name": "x", "image": "x", "cpu": {cpu}, "memory": {memory} }} ] }}"#
         );
         let built = around(&[given("x.json", &json)]);
-        let line = built.toml.lines().find(|l| l.starts_with("instance_type")).unwrap().to_owned();
+        let line = built
+            .toml
+            .lines()
+            .find(|l| l.starts_with("instance_type"))
+            .unwrap()
+            .to_owned();
         line.split('"').nth(1).unwrap().to_owned()
     };
     assert_eq!(type_for(256, 512), "m5.large");
     assert_eq!(type_for(2049, 512), "m5.xlarge");
-    assert_eq!(type_for(256, 8000), "m5.xlarge", "8 GiB register less than 8000 MiB");
+    assert_eq!(
+        type_for(256, 8000),
+        "m5.xlarge",
+        "8 GiB register less than 8000 MiB"
+    );
     assert_eq!(type_for(99_000, 512), "m5.24xlarge");
     // Three definitions need three interfaces beside the instance's own.
     let web = given("web.json", WEB);
     let built = around(&[web.clone(), web.clone(), web]);
     assert!(built.toml.contains("m5.xlarge"));
     for name in ["\"web\"", "\"web-2\"", "\"web-3\""] {
-        assert!(built.toml.contains(&format!("name = {name}\n")), "{}", built.toml);
+        assert!(
+            built.toml.contains(&format!("name = {name}\n")),
+            "{}",
+            built.toml
+        );
     }
 }
 
 #[test]
 fn arm_definitions_get_arm_instances() {
-    let arm = WEB.replacen('{', r#"{ "runtimePlatform": { "cpuArchitecture": "ARM64" },"#, 1);
-    assert!(around(&[given("web.json", &arm)]).toml.contains("m6g.large"));
+    let arm = WEB.replacen(
+        '{',
+        r#"{ "runtimePlatform": { "cpuArchitecture": "ARM64" },"#,
+        1,
+    );
+    assert!(
+        around(&[given("web.json", &arm)])
+            .toml
+            .contains("m6g.large")
+    );
 }
 
 #[test]

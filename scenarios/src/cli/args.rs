@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Validate scenario files and task definitions: all problems at once, and a verdict per mode.
     Check(CheckArgs),
-    /// Print the JSON Schema of an output document.
+    /// Print the JSON Schema of scenario files or of results.json.
     Schema(SchemaArgs),
 }
 
@@ -137,16 +137,16 @@ pub(crate) struct SchemaArgs {
 /// A document with a schema.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Document {
+    /// A scenario file.
+    Scenario,
     /// results.json.
     Results,
 }
 
 fn mode(word: &str) -> Result<Mode, String> {
-    parse_mode(word).ok_or_else(|| {
-        match nearest(word, Mode::ALL.map(Mode::name)) {
-            Some(known) => format!("there is no such mode: did you mean {known}?"),
-            None => "there is no such mode: give none, bridge, host, awsvpc or fargate".into(),
-        }
+    parse_mode(word).ok_or_else(|| match nearest(word, Mode::ALL.map(Mode::name)) {
+        Some(known) => format!("there is no such mode: did you mean {known}?"),
+        None => "there is no such mode: give none, bridge, host, awsvpc or fargate".into(),
     })
 }
 

@@ -4,117 +4,91 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use scenarios::diagnostic::{Report, render};
-use scenarios::ecs::mode_rules::check_registration;
-use scenarios::ecs::{Mode, Refusal, TaskDefinition, check_mode};
+use scenarios::check::{FileKind, FileReport, Verdict, check_files};
+use scenarios::diagnostic::render;
+use scenarios::ecs::Mode;
 use scenarios::lower::{NonePolicy, lower};
-use scenarios::toml::{load_scenario, read_text, unreadable};
+use scenarios::toml::load_scenario;
 
 use super::args::{CheckArgs, MeasureArgs};
 use super::failure::{Failure, colour_on, stdout_failed};
 use super::input;
 
-/// What became of one file.
-struct Verdict {
-    text: String,
-    accepted: bool,
-}
-
 /// Checks the files.
 pub(crate) fn main(args: &CheckArgs) -> Result<(), Failure> {
-    let mut refused = 0;
+    let checked = check_files(&args.files);
     let mut text = String::new();
-    for path in &args.files {
-        let verdict = if is_scenario(path) { scenario(path) } else { task_definition(path) };
-        refused += usize::from(!verdict.accepted);
-        text.push_str(&verdict.text);
+    for (path, file) in args.files.iter().zip(&checked) {
+        show(&mut text, path, file);
     }
-    if args.files.len() > 1 {
+    let refused = checked.iter().filter(|file| !file.accepted()).count();
+    if checked.len() > 1 {
         // Writing to a string cannot fail, here and below.
-        let _ = writeln!(text, "{} files: {refused} refused", args.files.len());
+        let _ = writeln!(text, "{} files: {refused} refused", checked.len());
     }
-    io::stdout().write_all(text.as_bytes()).or_else(|error| stdout_failed(&error))?;
-    if refused == 0 { Ok(()) } else { Err(Failure::Refused) }
-}
-
-fn is_scenario(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-}
-
-fn scenario(path: &Path) -> Verdict {
-    let name = path.display();
-    match load_scenario(path) {
-        Ok((scenario, reports)) => {
-            let mut text = format!("{name}: accepted\n");
-            reports.iter().for_each(|report| text.push_str(&rendered(report)));
-            let measure = input::measure(&scenario, &MeasureArgs::default());
-            for mode in Mode::ALL {
-                let verdict = match lower(&scenario, mode, &measure, NonePolicy::WithoutPorts) {
-                    Ok(_) => "deployable".to_owned(),
-                    Err(refusal) => format!("refused: {refusal}"),
-                };
-                let _ = writeln!(text, "  {:<8} {verdict}", mode.name());
-            }
-            Verdict { text, accepted: true }
-        }
-        Err(reports) => {
-            let mut text = format!("{name}: refused\n");
-            reports.iter().for_each(|report| text.push_str(&rendered(report)));
-            Verdict { text, accepted: false }
-        }
+    io::stdout()
+        .write_all(text.as_bytes())
+        .or_else(|error| stdout_failed(&error))?;
+    if refused == 0 {
+        Ok(())
+    } else {
+        Err(Failure::Refused)
     }
 }
 
-fn task_definition(path: &Path) -> Verdict {
-    let name = path.display().to_string();
-    let content = match read_text(path) {
-        Ok(content) => content,
-        Err(error) => {
-            let report = rendered(&unreadable(&name, &error));
-            return Verdict { text: format!("{name}: refused\n{report}"), accepted: false };
-        }
+fn show(text: &mut String, path: &Path, file: &FileReport) {
+    let word = if file.accepted() {
+        "accepted"
+    } else {
+        "refused"
     };
-    let (definition, report) = TaskDefinition::read_all(&name, &content);
-    let mut text = String::new();
-    let mut accepted = !report.has_errors();
-    if let Some(definition) = &definition {
-        let named = definition.named_modes();
-        for refusal in check_registration(definition) {
-            accepted = false;
-            line(&mut text, "as it stands", &[refusal]);
+    let _ = writeln!(text, "{}: {word}", file.file);
+    for report in &file.reports {
+        text.push_str(&render::render(report, colour_on(&io::stdout())));
+    }
+    match file.kind {
+        FileKind::TaskDefinition => {
+            file.verdicts
+                .iter()
+                .for_each(|verdict| task_definition(text, verdict));
         }
-        for mode in Mode::ALL {
-            let marks = if named.contains(&mode) { "*" } else { " " };
-            let label = format!("{marks} {:<8}", mode.name());
-            match check_mode(definition, mode) {
-                Ok(plan) => {
-                    let _ = writeln!(text, "  {label} accepted");
-                    for caveat in plan.caveats {
-                        let _ = writeln!(text, "      caveat: {}", caveat.message);
-                    }
+        FileKind::Scenario if file.accepted() => scenario(text, path),
+        FileKind::Scenario => {}
+    }
+}
+
+/// One line per mode; a star marks those that the definition itself asks for.
+fn task_definition(text: &mut String, verdict: &Verdict) {
+    let star = if verdict.named { '*' } else { ' ' };
+    let label = format!("{star} {:<8}", verdict.mode.name());
+    match &verdict.outcome {
+        Ok(_) => {
+            let _ = writeln!(text, "{label} accepted");
+        }
+        Err(refusals) => {
+            for refusal in refusals {
+                let _ = write!(text, "{label} refused: {}", refusal.message);
+                if !refusal.place.is_empty() {
+                    let _ = write!(text, " ({})", refusal.place);
                 }
-                Err(refusals) => {
-                    accepted &= !named.contains(&mode);
-                    line(&mut text, &label, &refusals);
-                }
+                let _ = writeln!(text, "\n           help: {}", refusal.remedy);
             }
         }
     }
-    let verdict = if accepted { "accepted" } else { "refused" };
-    let text = format!("{name}: {verdict}\n{}{text}", rendered(&report));
-    Verdict { text, accepted }
 }
 
-fn line(text: &mut String, label: &str, refusals: &[Refusal]) {
-    for refusal in refusals {
-        let _ = write!(text, "  {label} refused: {}", refusal.message);
-        if !refusal.place.is_empty() {
-            let _ = write!(text, " ({})", refusal.place);
-        }
-        let _ = writeln!(text, "\n      help: {}", refusal.remedy);
+/// Whether the scenario can be deployed in each mode, placement included.
+fn scenario(text: &mut String, path: &Path) {
+    // It was read a moment ago; should it be gone, the problem has nothing to do with its content.
+    let Ok((scenario, _)) = load_scenario(path) else {
+        return;
+    };
+    let measure = input::measure(&scenario, &MeasureArgs::default());
+    for mode in Mode::ALL {
+        let verdict = match lower(&scenario, mode, &measure, NonePolicy::WithoutPorts) {
+            Ok(_) => "deployable".to_owned(),
+            Err(refusal) => format!("refused: {refusal}"),
+        };
+        let _ = writeln!(text, "  {:<8} {verdict}", mode.name());
     }
-}
-
-fn rendered(report: &Report) -> String {
-    render::render(report, colour_on(&io::stdout()))
 }

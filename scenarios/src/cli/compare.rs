@@ -34,7 +34,9 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
         .collect();
     let settings = Settings {
         baseline: baseline(args, &modes, &lowered)?,
-        replications: args.replications.unwrap_or(loaded.scenario.measure.replications),
+        replications: args
+            .replications
+            .unwrap_or(loaded.scenario.measure.replications),
         seed: input::seed(&loaded.scenario, &args.measure),
         threads: threads(args.jobs),
     };
@@ -44,7 +46,10 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
     if !args.quiet {
         input::warn_debug_build();
     }
-    let runs = lowered.iter().filter(|(_, lowered)| lowered.is_ok()).count();
+    let runs = lowered
+        .iter()
+        .filter(|(_, lowered)| lowered.is_ok())
+        .count();
     let bar = progress::bar(u64::from(settings.replications) * runs as u64, args.quiet);
     let provenance = provenance(args, &loaded, &lowered, &settings, &measure);
     let clock = Clock::start();
@@ -64,7 +69,10 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
 
 /// Each mode once, in the order of reports.
 fn in_order(modes: &[Mode]) -> Vec<Mode> {
-    Mode::ALL.into_iter().filter(|mode| modes.contains(mode)).collect()
+    Mode::ALL
+        .into_iter()
+        .filter(|mode| modes.contains(mode))
+        .collect()
 }
 
 fn baseline(args: &CompareArgs, modes: &[Mode], lowered: &[LoweredMode]) -> Result<Mode, Failure> {
@@ -100,19 +108,37 @@ fn provenance(
     option("--replications", settings.replications.to_string());
     option("--seed", settings.seed.to_string());
     words.extend(input::measure_words(&args.measure));
-    let modes = lowered.iter().filter_map(|(_, lowered)| lowered.as_ref().ok());
-    input::provenance(loaded, &words, settings.seed, settings.replications, measure, modes)
+    let modes = lowered
+        .iter()
+        .filter_map(|(_, lowered)| lowered.as_ref().ok());
+    input::provenance(
+        loaded,
+        &words,
+        settings.seed,
+        settings.replications,
+        measure,
+        modes,
+    )
 }
 
 fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
     match &error {
         RunError::Interrupted => Failure::Interrupted,
-        RunError::Panicked { mode, replication, seed, .. } => {
+        RunError::Panicked {
+            mode,
+            replication,
+            seed,
+            ..
+        } => {
             let mut words = input::words(&args.input);
             words.extend(input::measure_words(&args.measure));
             words.extend([format!("--mode={mode}"), format!("--seed={seed}")]);
             words.push(format!("--replication={replication}"));
-            Failure::Bug(format!("{error}\nto see it again: ecsnet run {}", words.join(" ")))
+            let words: Vec<_> = words.iter().map(|word| input::shell_word(word)).collect();
+            Failure::Bug(format!(
+                "{error}\nto see it again: ecsnet run {}",
+                words.join(" ")
+            ))
         }
         RunError::Threads(_) => Failure::bad_input(error.to_string()),
         _ => Failure::Bug(error.to_string()),
@@ -129,7 +155,13 @@ fn performance(record: &Experiment, elapsed: Duration) -> Performance {
         u64::try_from(rate).unwrap_or(u64::MAX)
     };
     let (events_per_s, frames_per_s) = (per_second(events), per_second(frames));
-    Performance { wall_ns, events, frames, events_per_s, frames_per_s }
+    Performance {
+        wall_ns,
+        events,
+        frames,
+        events_per_s,
+        frames_per_s,
+    }
 }
 
 fn write(
@@ -140,7 +172,9 @@ fn write(
 ) -> Result<(), Failure> {
     let page = reports::html::render(record, results);
     outputs.write(0, |out| out.write_all(page.as_bytes()))?;
-    outputs.write(1, |out| reports::json::write(results, Some(performance), out))?;
+    outputs.write(1, |out| {
+        reports::json::write(results, Some(performance), out)
+    })?;
     outputs.write(2, |out| reports::csv::write(results, out))
 }
 
@@ -158,11 +192,22 @@ fn print(
         reports::json::write(results, Some(performance), &mut out)
     } else {
         let tables = reports::terminal::render(results, columns(), colour_on(&io::stdout()));
-        let names: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+        let names: Vec<_> = written
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         out.write_all(tables.as_bytes()).and_then(|()| {
-            let Performance { wall_ns, events, events_per_s, .. } = performance;
+            let Performance {
+                wall_ns,
+                events,
+                events_per_s,
+                ..
+            } = performance;
             let seconds = Duration::from_nanos(*wall_ns).as_secs_f64();
-            writeln!(out, "\n{events} events in {seconds:.1} s ({events_per_s} per second)")?;
+            writeln!(
+                out,
+                "\n{events} events in {seconds:.1} s ({events_per_s} per second)"
+            )?;
             writeln!(out, "wrote {}", names.join(", "))
         })
     };
@@ -172,14 +217,21 @@ fn print(
 /// How wide the terminal is, if the shell says so.
 fn columns() -> usize {
     let said = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
-    said.filter(|columns| *columns >= 40).unwrap_or(DEFAULT_COLUMNS)
+    said.filter(|columns| *columns >= 40)
+        .unwrap_or(DEFAULT_COLUMNS)
 }
 
 /// The wall clock, for how fast the simulator is; no result sees it.
-#[expect(clippy::disallowed_types, reason = "wall time is reported apart from the results")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "wall time is reported apart from the results"
+)]
 struct Clock(std::time::Instant);
 
-#[expect(clippy::disallowed_types, reason = "wall time is reported apart from the results")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "wall time is reported apart from the results"
+)]
 impl Clock {
     fn start() -> Self {
         Self(std::time::Instant::now())

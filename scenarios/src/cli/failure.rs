@@ -28,12 +28,18 @@ pub(crate) enum Failure {
 impl Failure {
     /// Bad input without a remedy.
     pub(crate) fn bad_input(message: impl Into<String>) -> Self {
-        Self::BadInput { message: message.into(), help: None }
+        Self::BadInput {
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// Bad input with a remedy.
     pub(crate) fn with_help(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::BadInput { message: message.into(), help: Some(help.into()) }
+        Self::BadInput {
+            message: message.into(),
+            help: Some(help.into()),
+        }
     }
 
     /// The exit status.
@@ -77,6 +83,8 @@ pub(crate) fn colour_on(stream: &impl io::IsTerminal) -> bool {
 pub(crate) fn stdout_failed(error: &io::Error) -> Result<(), Failure> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::bad_input(format!("cannot write to standard output: {error}"))),
+        _ => Err(Failure::bad_input(format!(
+            "cannot write to standard output: {error}"
+        ))),
     }
 }

@@ -51,7 +51,13 @@ pub(crate) fn load(args: &InputArgs) -> Result<Loaded, Failure> {
     let words = words(args);
     let caveats = caveats(&reports);
     let policy = NonePolicy::WithoutPorts;
-    Ok(Loaded { scenario, policy, words, caveats, assumptions: Vec::new() })
+    Ok(Loaded {
+        scenario,
+        policy,
+        words,
+        caveats,
+        assumptions: Vec::new(),
+    })
 }
 
 /// Builds a scenario around task definitions.
@@ -70,7 +76,13 @@ fn built(args: &InputArgs) -> Result<Loaded, Failure> {
         };
         let hash = sha256(&text);
         match TaskDefinition::read(&file, &text) {
-            Ok((definition, _)) => given.push((hash, Given { file: file.clone(), definition })),
+            Ok((definition, _)) => given.push((
+                hash,
+                Given {
+                    file: file.clone(),
+                    definition,
+                },
+            )),
             Err(report) => bad.push(report),
         }
         texts.insert(file, text);
@@ -84,34 +96,45 @@ fn built(args: &InputArgs) -> Result<Loaded, Failure> {
     });
     let given: Vec<Given> = given.into_iter().map(|(_, given)| given).collect();
     let built = around(&given);
-    let read = |name: &str| texts.get(name).cloned().ok_or(io::ErrorKind::NotFound.into());
+    let read = |name: &str| {
+        texts
+            .get(name)
+            .cloned()
+            .ok_or(io::ErrorKind::NotFound.into())
+    };
     let (scenario, reports) =
         read_scenario(BUILT, &built.toml, &read).map_err(Failure::BadFiles)?;
     let files = given.iter().map(|given| given.file.clone());
     Ok(Loaded {
         scenario,
         policy: NonePolicy::AsWritten,
-        words: files.flat_map(|file| ["--task-definition".to_owned(), file]).collect(),
+        words: files
+            .flat_map(|file| ["--task-definition".to_owned(), file])
+            .collect(),
         caveats: caveats(&reports),
         assumptions: built.assumptions,
     })
 }
 
 fn caveats(reports: &[Report]) -> Vec<String> {
-    let lines = reports.iter().flat_map(|report| {
-        report.caveats().map(|caveat| report.line(caveat))
-    });
+    let lines = reports
+        .iter()
+        .flat_map(|report| report.caveats().map(|caveat| report.line(caveat)));
     lines.collect()
 }
 
 /// The arguments that name what is simulated.
 pub(crate) fn words(args: &InputArgs) -> Vec<String> {
     let scenario = args.scenario.iter().map(|path| path.display().to_string());
-    let mut definitions: Vec<_> =
-        args.task_definitions.iter().map(|path| path.display().to_string()).collect();
+    let mut definitions: Vec<_> = args
+        .task_definitions
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     definitions.sort();
-    let definitions =
-        definitions.into_iter().flat_map(|file| ["--task-definition".to_owned(), file]);
+    let definitions = definitions
+        .into_iter()
+        .flat_map(|file| ["--task-definition".to_owned(), file]);
     scenario.chain(definitions).collect()
 }
 
@@ -132,7 +155,9 @@ pub(crate) fn seed(scenario: &Scenario, args: &MeasureArgs) -> u64 {
 /// The options of `measure` that were given, as words of a command.
 pub(crate) fn measure_words(args: &MeasureArgs) -> Vec<String> {
     let time = |name: &str, time: Option<SimDuration>| {
-        time.into_iter().flat_map(|time| [name.to_owned(), time_option(time)]).collect::<Vec<_>>()
+        time.into_iter()
+            .flat_map(|time| [name.to_owned(), time_option(time)])
+            .collect::<Vec<_>>()
     };
     let mut words = time("--duration", args.duration);
     words.extend(time("--warmup", args.warmup));
@@ -142,9 +167,17 @@ pub(crate) fn measure_words(args: &MeasureArgs) -> Vec<String> {
 /// A time as one word of a command line: an exact number of picoseconds in the largest unit.
 fn time_option(time: SimDuration) -> String {
     let ps = time.as_ps();
-    let units = [("s", 1_000_000_000_000), ("ms", 1_000_000_000), ("us", 1_000_000), ("ns", 1000)];
+    let units = [
+        ("s", 1_000_000_000_000),
+        ("ms", 1_000_000_000),
+        ("us", 1_000_000),
+        ("ns", 1000),
+    ];
     let unit = units.into_iter().find(|(_, size)| ps % size == 0);
-    unit.map_or_else(|| format!("{ps}ps"), |(name, size)| format!("{}{name}", ps / size))
+    unit.map_or_else(
+        || format!("{ps}ps"),
+        |(name, size)| format!("{}{name}", ps / size),
+    )
 }
 
 /// Where the numbers come from.
@@ -159,16 +192,26 @@ pub(crate) fn provenance<'a>(
     let scenario = &loaded.scenario;
     let mut assumptions = loaded.assumptions.clone();
     assumptions.extend(scenario.assumptions.iter().cloned());
-    assumptions.extend(modes.clone().flat_map(|mode| mode.assumptions.iter().cloned()));
+    assumptions.extend(
+        modes
+            .clone()
+            .flat_map(|mode| mode.assumptions.iter().cloned()),
+    );
     let mut caveats = loaded.caveats.clone();
     caveats.extend(modes.clone().flat_map(|mode| mode.caveats.iter().cloned()));
-    let mut constants: Vec<_> = modes.flat_map(|mode| mode.constants.iter().cloned()).collect();
+    let mut constants: Vec<_> = modes
+        .flat_map(|mode| mode.constants.iter().cloned())
+        .collect();
     constants.sort();
     constants.dedup();
     Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         smoltcp_version: SMOLTCP_VERSION.to_owned(),
-        command: words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "),
+        command: words
+            .iter()
+            .map(|word| shell_word(word))
+            .collect::<Vec<_>>()
+            .join(" "),
         scenario_name: scenario.name.clone(),
         seed: seed.to_string(),
         replications,
@@ -194,7 +237,9 @@ fn once(texts: Vec<String>) -> Vec<String> {
 
 fn inputs(scenario: &Scenario) -> Vec<InputHash> {
     let hash = |(name, text): (&String, &std::sync::Arc<str>)| InputHash {
-        name: Path::new(name).file_name().map_or(name.clone(), |n| n.to_string_lossy().into()),
+        name: Path::new(name)
+            .file_name()
+            .map_or(name.clone(), |n| n.to_string_lossy().into()),
         sha256: sha256(text),
     };
     let mut inputs: Vec<_> = scenario.inputs.iter().map(hash).collect();
@@ -203,11 +248,14 @@ fn inputs(scenario: &Scenario) -> Vec<InputHash> {
 }
 
 fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A word as a shell takes it.
-fn shell_word(word: &str) -> String {
+pub(crate) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

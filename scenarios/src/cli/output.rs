@@ -29,14 +29,19 @@ struct Pending {
 impl Outputs {
     /// No files yet.
     pub(crate) fn new() -> Self {
-        Self { files: Vec::new(), folders: Vec::new() }
+        Self {
+            files: Vec::new(),
+            folders: Vec::new(),
+        }
     }
 
     /// Makes a folder, if it is not there, and opens files in it.
     pub(crate) fn open_in(&mut self, folder: &Path, names: &[&str]) -> Result<(), Failure> {
         self.make_folder(folder)
             .map_err(|error| cannot_write(folder, &error, "choose another one with --out"))?;
-        names.iter().try_for_each(|name| self.open(&folder.join(name)))
+        names
+            .iter()
+            .try_for_each(|name| self.open(&folder.join(name)))
     }
 
     /// Opens a file; its folder must be there.
@@ -54,19 +59,28 @@ impl Outputs {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let temporary = builder.tempfile_in(folder).map_err(failed)?;
-        self.files.push(Pending { temporary, target: target.to_owned() });
+        self.files.push(Pending {
+            temporary,
+            target: target.to_owned(),
+        });
         Ok(())
     }
 
     fn make_folder(&mut self, folder: &Path) -> io::Result<()> {
-        let mut missing: Vec<&Path> =
-            folder.ancestors().take_while(|f| !f.as_os_str().is_empty() && !f.exists()).collect();
+        let mut missing: Vec<&Path> = folder
+            .ancestors()
+            .take_while(|f| !f.as_os_str().is_empty() && !f.exists())
+            .collect();
         missing.reverse();
         for folder in missing {
             fs::create_dir(folder)?;
             self.folders.push(folder.to_owned());
         }
-        if folder.is_dir() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
+        if folder.is_dir() {
+            Ok(())
+        } else {
+            Err(io::Error::from(io::ErrorKind::NotADirectory))
+        }
     }
 
     /// Writes one of the files, by its place in the order of opening.
@@ -119,7 +133,9 @@ fn set_aside(target: &Path) -> io::Result<Option<TempPath>> {
     if !target.exists() {
         return Ok(None);
     }
-    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = target
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let spare = tempfile::Builder::new()
         .prefix(".ecsnet-old-")
         .tempfile_in(folder.unwrap_or(Path::new(".")))?
@@ -148,8 +164,9 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -200,7 +217,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("file"), "").unwrap();
         let mut outputs = Outputs::new();
-        assert!(outputs.open_in(&home.path().join("file/out"), &["x"]).is_err());
+        assert!(
+            outputs
+                .open_in(&home.path().join("file/out"), &["x"])
+                .is_err()
+        );
         assert!(outputs.open_in(&home.path().join("file"), &["x"]).is_err());
         drop(outputs);
         assert_eq!(names(home.path()), ["file"]);

@@ -67,7 +67,9 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
     }
     let written = outputs.commit()?;
     let text = render(args, &lowered, &outcome, &replication, &written);
-    io::stdout().write_all(text.as_bytes()).or_else(|error| stdout_failed(&error))
+    io::stdout()
+        .write_all(text.as_bytes())
+        .or_else(|error| stdout_failed(&error))
 }
 
 fn detail<'a>(
@@ -81,7 +83,12 @@ fn detail<'a>(
     let mut words = vec!["ecsnet".to_owned(), "run".to_owned()];
     words.extend(loaded.words.iter().cloned());
     let (mode, number) = (args.mode.to_string(), args.replication.to_string());
-    words.extend(["--mode".to_owned(), mode, "--replication".to_owned(), number]);
+    words.extend([
+        "--mode".to_owned(),
+        mode,
+        "--replication".to_owned(),
+        number,
+    ]);
     words.extend(["--seed".to_owned(), seed.to_string()]);
     words.extend(input::measure_words(&args.measure));
     let measure = lowered.plan.measure;
@@ -105,7 +112,11 @@ fn render(
     // Writing to a string cannot fail.
     let _ = writeln!(text, "mode {}, replication {}", args.mode, args.replication);
     for placed in run::placement(lowered, &outcome.placements) {
-        let _ = writeln!(text, "  {:<12} on {:<12} {}", placed.task, placed.host, placed.address);
+        let _ = writeln!(
+            text,
+            "  {:<12} on {:<12} {}",
+            placed.task, placed.host, placed.address
+        );
     }
     for (name, workload) in &replication.workloads {
         let _ = writeln!(text, "\n{name}: {}", headline(workload));
@@ -117,7 +128,9 @@ fn render(
     }
     for (code, count) in &replication.drops {
         let reason = DropReason::ALL.iter().find(|reason| reason.code() == code);
-        let why = reason.map(|reason| reason.description()).unwrap_or_default();
+        let why = reason
+            .map(|reason| reason.description())
+            .unwrap_or_default();
         let _ = writeln!(text, "  {count:>8}  {code}: {why}");
     }
     let frames = replication.frames;
@@ -164,7 +177,11 @@ fn hops(text: &mut String, workload: &WorkloadRun) {
     if workload.hops.is_empty() {
         return;
     }
-    let _ = writeln!(text, "  {:<36} {:>10} {:>12} {:>14}", "hop", "visits", "each", "together");
+    let _ = writeln!(
+        text,
+        "  {:<36} {:>10} {:>12} {:>14}",
+        "hop", "visits", "each", "together"
+    );
     for hop in &workload.hops {
         let each = hop.total_ps / hop.visits.max(1) / 1000;
         let _ = writeln!(

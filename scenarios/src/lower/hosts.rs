@@ -13,7 +13,11 @@ use super::{ModeRefusal, machine};
 /// everything, which is added to the VPC.
 pub(super) fn lower(scenario: &Scenario, vpc: &mut VpcPlan) -> Result<Vec<HostPlan>, ModeRefusal> {
     let mut open = None;
-    scenario.clients.iter().map(|client| host(client, vpc, &mut open)).collect()
+    scenario
+        .clients
+        .iter()
+        .map(|client| host(client, vpc, &mut open))
+        .collect()
 }
 
 fn host(
@@ -24,7 +28,10 @@ fn host(
     let Location::Subnet(subnet) = client.location else {
         return Err(ModeRefusal {
             code: "not-simulated".to_owned(),
-            message: format!("client {}: machines on the internet are not simulated", client.name),
+            message: format!(
+                "client {}: machines on the internet are not simulated",
+                client.name
+            ),
             place: None,
         });
     };

@@ -15,8 +15,6 @@ use crate::instance_types::InstanceType;
 /// The cost profile of container instances and Fargate guests that name none.
 pub(super) const DEFAULT_PROFILE: &str = "linux-6.18-2vcpu";
 
-
-
 /// A profile that ecsnet ships.
 pub(super) fn profile(name: &str) -> Option<Arc<CostProfile>> {
     CostProfile::builtin(name).map(|profile| Arc::new(profile.clone()))
@@ -39,7 +37,10 @@ pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
 }
 
 /// The micro-VM of a task of this size, and the constants behind its bandwidth.
-pub(super) fn fargate(size: FargateSize, profile: Arc<CostProfile>) -> (FargatePlan, Vec<Constant>) {
+pub(super) fn fargate(
+    size: FargateSize,
+    profile: Arc<CostProfile>,
+) -> (FargatePlan, Vec<Constant>) {
     let measured = fargate::bandwidth(size.cpu, size.memory);
     let bandwidth = BandwidthPlan {
         peak: measured.burst,
@@ -52,7 +53,14 @@ pub(super) fn fargate(size: FargateSize, profile: Arc<CostProfile>) -> (FargateP
     };
     // A guest has whole virtual processors; less than one is a share of one.
     let cores = usize::try_from(size.cpu.div_ceil(1024)).unwrap_or(usize::MAX);
-    (FargatePlan { cores, profile, bandwidth }, measured.constants().into())
+    (
+        FargatePlan {
+            cores,
+            profile,
+            bandwidth,
+        },
+        measured.constants().into(),
+    )
 }
 
 /// A constant of the VPC as reports list it.
@@ -77,17 +85,24 @@ fn class_word(class: defaults::Class) -> &'static str {
 
 /// What the vendor does not specify and every run uses.
 pub(super) fn common_constants() -> Vec<ConstantRecord> {
-    let unpublished =
-        |c: &Constant| matches!(c.class, defaults::Class::Assumed | defaults::Class::ThirdParty);
-    defaults::all().iter().filter(|c| unpublished(c)).map(constant).collect()
+    let unpublished = |c: &Constant| {
+        matches!(
+            c.class,
+            defaults::Class::Assumed | defaults::Class::ThirdParty
+        )
+    };
+    defaults::all()
+        .iter()
+        .filter(|c| unpublished(c))
+        .map(constant)
+        .collect()
 }
 
 /// The prices of a profile that are neither specified nor vendor's.
 pub(super) fn profile_constants(profile: &CostProfile) -> Vec<ConstantRecord> {
     let sources = profile.sources();
-    let unpublished = sources.filter(|(_, price)| {
-        matches!(price.class, cost::Class::Assumed | cost::Class::Measured)
-    });
+    let unpublished = sources
+        .filter(|(_, price)| matches!(price.class, cost::Class::Assumed | cost::Class::Measured));
     unpublished
         .map(|(primitive, price)| ConstantRecord {
             name: format!("{}.{}", profile.name(), primitive.name()),
@@ -120,7 +135,10 @@ mod tests {
 
     #[test]
     fn prices_are_exact_nanoseconds() {
-        let cost = |per_packet_ps, per_byte_ps| cost::Cost { per_packet_ps, per_byte_ps };
+        let cost = |per_packet_ps, per_byte_ps| cost::Cost {
+            per_packet_ps,
+            per_byte_ps,
+        };
         assert_eq!(price_text(cost(456_000, 0)), "456");
         assert_eq!(price_text(cost(456_500, 25)), "456.5 + 0.025 per octet");
         assert_eq!(price_text(cost(0, 0)), "0");

@@ -29,7 +29,10 @@ pub(super) fn settle(
             let first = first_host_port(port, site.as_deref_mut(), task)?;
             ports.extend(mappings(port, first));
         }
-        containers.push(ContainerPlan { name: container.name.clone(), ports });
+        containers.push(ContainerPlan {
+            name: container.name.clone(),
+            ports,
+        });
     }
     Ok(containers)
 }
@@ -43,7 +46,12 @@ fn first_host_port(
         (HostSide::Fixed(number), _) => Ok(number),
         (HostSide::Dynamic, Some(site)) => {
             let count = port.container.len();
-            site.dynamic.take(&mut site.ports, port.protocol, count, &format!("task {task}"))
+            site.dynamic.take(
+                &mut site.ports,
+                port.protocol,
+                count,
+                &format!("task {task}"),
+            )
         }
         // A task with an address of its own, and so no host port.
         (HostSide::TaskAddress | HostSide::Dynamic, _) => Ok(port.container.first()),
@@ -54,11 +62,13 @@ fn first_host_port(
 fn mappings(port: &PublishedPort, first: u16) -> impl Iterator<Item = PortPlan> {
     let protocol = transport(port.protocol);
     let container = port.container.first()..=port.container.last();
-    (0..).zip(container).map(move |(offset, container_port)| PortPlan {
-        container_port,
-        host_port: first.saturating_add(offset),
-        protocol,
-    })
+    (0..)
+        .zip(container)
+        .map(move |(offset, container_port)| PortPlan {
+            container_port,
+            host_port: first.saturating_add(offset),
+            protocol,
+        })
 }
 
 #[cfg(test)]
@@ -67,24 +77,49 @@ mod tests {
     use crate::ecs::{Mode, PortSpec, PublishedContainer};
 
     fn task(ports: Vec<PublishedPort>) -> ModePlan {
-        let container = PublishedContainer { name: "web".into(), isolated: false, ports };
+        let container = PublishedContainer {
+            name: "web".into(),
+            isolated: false,
+            ports,
+        };
         let containers = vec![container];
-        ModePlan { mode: Mode::Bridge, containers, fargate_size: None, caveats: Vec::new() }
+        ModePlan {
+            mode: Mode::Bridge,
+            containers,
+            fargate_size: None,
+            caveats: Vec::new(),
+        }
     }
 
     #[test]
     fn dynamic_ports_are_taken_in_order_and_ranges_stay_together() {
         let mut site = Site::new("i".into(), 0, 0, 0, 0);
-        let port = |container, host| PublishedPort { container, protocol: Protocol::Tcp, host };
+        let port = |container, host| PublishedPort {
+            container,
+            protocol: Protocol::Tcp,
+            host,
+        };
         let plan = task(vec![
             port(PortSpec::Single(80), HostSide::Dynamic),
-            port(PortSpec::Range { first: 90, last: 91 }, HostSide::Dynamic),
+            port(
+                PortSpec::Range {
+                    first: 90,
+                    last: 91,
+                },
+                HostSide::Dynamic,
+            ),
             port(PortSpec::Single(53), HostSide::Fixed(1053)),
         ]);
         let settled = settle(&plan, Some(&mut site), "web/0").unwrap();
-        let pairs: Vec<_> =
-            settled[0].ports.iter().map(|p| (p.container_port, p.host_port)).collect();
-        assert_eq!(pairs, [(80, 32_768), (90, 32_769), (91, 32_770), (53, 1053)]);
+        let pairs: Vec<_> = settled[0]
+            .ports
+            .iter()
+            .map(|p| (p.container_port, p.host_port))
+            .collect();
+        assert_eq!(
+            pairs,
+            [(80, 32_768), (90, 32_769), (91, 32_770), (53, 1053)]
+        );
         let second = settle(&plan, Some(&mut site), "web/1").unwrap();
         assert_eq!(second[0].ports[0].host_port, 32_771);
     }
@@ -97,8 +132,11 @@ mod tests {
             host: HostSide::TaskAddress,
         };
         let settled = settle(&task(vec![port]), None, "web/0").unwrap();
-        let expected =
-            PortPlan { container_port: 80, host_port: 80, protocol: headers::Protocol::Udp };
+        let expected = PortPlan {
+            container_port: 80,
+            host_port: 80,
+            protocol: headers::Protocol::Udp,
+        };
         assert_eq!(settled[0].ports, [expected]);
     }
 }

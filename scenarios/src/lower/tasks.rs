@@ -44,8 +44,17 @@ pub(super) fn lay_out(
     let mut out = LaidOut::default();
     let mut offered = Vec::with_capacity(scenario.services.len());
     for service in &scenario.services {
-        offered.push(offer(service, mode, policy, &scenario.vpc, &mut out.caveats)?);
+        offered.push(offer(
+            service,
+            mode,
+            policy,
+            &scenario.vpc,
+            &mut out.caveats,
+        )?);
     }
+    out.assumptions.push(
+        "every task definition is taken as if it named the mode that is looked at".to_owned(),
+    );
     let mut cluster = Cluster::default();
     if offered.iter().any(|offered| offered.mode != Mode::Fargate) {
         for capacity in &scenario.capacity {
@@ -74,7 +83,12 @@ fn offer<'a>(
     caveats: &mut Vec<String>,
 ) -> Result<Offered<'a>, ModeRefusal> {
     let mode = service.mode.unwrap_or(mode);
-    let Service { name, file, task_definition: definition, .. } = service;
+    let Service {
+        name,
+        file,
+        task_definition: definition,
+        ..
+    } = service;
     let plan = check_mode(definition, mode).or_else(|refusals| {
         let stripped = (mode == Mode::None && policy == NonePolicy::WithoutPorts)
             .then(|| check_mode(&definition.without_port_mappings(), mode).ok())
@@ -87,24 +101,41 @@ fn offer<'a>(
         }
         stripped.ok_or_else(|| ModeRefusal::rules(name, file, &refusals))
     })?;
-    let told = plan.caveats.iter().map(|c| format!("{mode}, service {name}: {}", c.message));
-    caveats.extend(told);
+    // That a definition names another mode is what a comparison is about, and said once for all.
+    let worth = plan
+        .caveats
+        .iter()
+        .filter(|caveat| caveat.code != "other-network-mode");
+    caveats.extend(worth.map(|c| format!("{mode}, service {name}: {}", c.message)));
     if mode == Mode::Fargate && service.network.assign_public_ip {
-        caveats.push(format!("fargate, service {name}: public addresses are not simulated"));
+        caveats.push(format!(
+            "fargate, service {name}: public addresses are not simulated"
+        ));
     }
     let own_interface = mode == Mode::Awsvpc;
     let zone = |&subnet: &usize| vpc.subnets[subnet].zone;
-    let all_ports = || plan.containers.iter().flat_map(|container| &container.ports);
+    let all_ports = || {
+        plan.containers
+            .iter()
+            .flat_map(|container| &container.ports)
+    };
     let dynamic = all_ports().filter(|port| port.host == HostSide::Dynamic);
     let demand = Demand {
         cpu: definition.reserved_cpu(),
         memory: definition.reserved_memory(),
         fixed_ports: plan.fixed_ports().collect(),
-        dynamic_ports: dynamic.map(|port| u32::try_from(port.container.len()).unwrap_or(0)).sum(),
+        dynamic_ports: dynamic
+            .map(|port| u32::try_from(port.container.len()).unwrap_or(0))
+            .sum(),
         interface: own_interface,
         zones: own_interface.then(|| service.network.subnets.iter().map(zone).collect()),
     };
-    Ok(Offered { service, mode, plan, demand })
+    Ok(Offered {
+        service,
+        mode,
+        plan,
+        demand,
+    })
 }
 
 /// The instances of a group, in the plan and as sites for placement.
@@ -113,7 +144,9 @@ fn instances(capacity: &Capacity, vpc: &VpcPlan, cluster: &mut Cluster, out: &mu
     let trunking = capacity.trunking && instance.can_trunk();
     if capacity.trunking && !trunking {
         let (group, name) = (&capacity.name, &instance.name);
-        out.caveats.push(format!("{group}: {name} takes no trunk interface; tasks get plain ones"));
+        out.caveats.push(format!(
+            "{group}: {name} takes no trunk interface; tasks get plain ones"
+        ));
     }
     let interfaces = match instance.trunk_tasks {
         Some(limit) if trunking => limit.tasks(),
@@ -177,7 +210,12 @@ fn task(
     vpc: &VpcPlan,
     out: &mut LaidOut,
 ) -> Result<(), ModeRefusal> {
-    let Offered { service, mode, plan, demand } = offered;
+    let Offered {
+        service,
+        mode,
+        plan,
+        demand,
+    } = offered;
     let name = format!("{}/{number}", service.name);
     let instance = match mode {
         Mode::Fargate => None,
@@ -195,43 +233,71 @@ fn task(
         None => format!("micro-VM of {name}"),
     };
     let subnet = network.as_ref().map(|network| network.subnet);
-    let zone = zone.or(subnet.map(|subnet| vpc.subnets[subnet].zone)).unwrap_or_default();
+    let zone = zone
+        .or(subnet.map(|subnet| vpc.subnets[subnet].zone))
+        .unwrap_or_default();
     out.placed.push(Placed {
         task: name.clone(),
         host,
-        detail: detail(&vpc.zones[zone], subnet.map(|s| vpc.subnets[s].name.as_str()), &containers),
-        published: containers.iter().flat_map(|c| c.ports.iter().copied()).collect(),
+        detail: detail(
+            &vpc.zones[zone],
+            subnet.map(|s| vpc.subnets[s].name.as_str()),
+            &containers,
+        ),
+        published: containers
+            .iter()
+            .flat_map(|c| c.ports.iter().copied())
+            .collect(),
         own_address: has_interface,
     });
-    out.tasks.push(TaskPlan { name, mode: *mode, instance, containers, network, fargate });
+    out.tasks.push(TaskPlan {
+        name,
+        mode: *mode,
+        instance,
+        containers,
+        network,
+        fargate,
+    });
     Ok(())
 }
 
 fn out_of_ports(task: &str, error: &PortError) -> ModeRefusal {
     let message = format!("task {task}: {error}");
-    ModeRefusal { code: "RESOURCE:PORTS".to_owned(), message, place: None }
+    ModeRefusal {
+        code: "RESOURCE:PORTS".to_owned(),
+        message,
+        place: None,
+    }
 }
 
 /// The network of a task: the subnets of its service in turn, those in the zone of its instance if
 /// it has one.
-fn network(
-    service: &Service,
-    number: u32,
-    zone: Option<usize>,
-    vpc: &VpcPlan,
-) -> TaskNetworkPlan {
+fn network(service: &Service, number: u32, zone: Option<usize>, vpc: &VpcPlan) -> TaskNetworkPlan {
     let fits = |&&subnet: &&usize| zone.is_none_or(|zone| vpc.subnets[subnet].zone == zone);
-    let subnets: Vec<usize> = service.network.subnets.iter().filter(fits).copied().collect();
+    let subnets: Vec<usize> = service
+        .network
+        .subnets
+        .iter()
+        .filter(fits)
+        .copied()
+        .collect();
     // Placement has seen to it that the zone of the instance has one.
     let subnet = subnets[number as usize % subnets.len()];
-    TaskNetworkPlan { subnet, security_groups: service.network.security_groups.clone() }
+    TaskNetworkPlan {
+        subnet,
+        security_groups: service.network.security_groups.clone(),
+    }
 }
 
 fn micro_vm(offered: &Offered<'_>, out: &mut LaidOut) -> FargatePlan {
-    let size = offered.plan.fargate_size.expect("the rules of Fargate give a size");
+    let size = offered
+        .plan
+        .fargate_size
+        .expect("the rules of Fargate give a size");
     let profile = machine::profile(machine::DEFAULT_PROFILE).expect("a shipped profile");
     let (plan, constants) = machine::fargate(size, profile);
-    out.constants.extend(constants.iter().map(machine::constant));
+    out.constants
+        .extend(constants.iter().map(machine::constant));
     plan
 }
 
@@ -239,10 +305,15 @@ fn detail(zone: &str, subnet: Option<&str>, containers: &[ContainerPlan]) -> Str
     const MOST_PORTS: usize = 6;
     let mut parts = vec![format!("zone {zone}")];
     parts.extend(subnet.map(|subnet| format!("own interface in subnet {subnet}")));
-    let mappings = containers.iter().flat_map(|c| c.ports.iter().map(move |port| (c, port)));
+    let mappings = containers
+        .iter()
+        .flat_map(|c| c.ports.iter().map(move |port| (c, port)));
     let mut ports: Vec<_> = mappings
         .map(|(container, p)| {
-            format!("{}:{}/{} at {}", container.name, p.container_port, p.protocol, p.host_port)
+            format!(
+                "{}:{}/{} at {}",
+                container.name, p.container_port, p.protocol, p.host_port
+            )
         })
         .collect();
     if ports.len() > MOST_PORTS {
@@ -259,14 +330,26 @@ fn detail(zone: &str, subnet: Option<&str>, containers: &[ContainerPlan]) -> Str
 fn density_record(cluster: &Cluster, offered: &[Offered<'_>]) -> Option<DensityRecord> {
     let mut fewest: Option<(u64, String)> = None;
     let mut details = Vec::new();
-    for Offered { service, mode, plan, demand } in offered {
+    for Offered {
+        service,
+        mode,
+        plan,
+        demand,
+    } in offered
+    {
         let name = &service.name;
         if *mode == Mode::Fargate {
             details.push(format!("{name}: a micro-VM for each task"));
             continue;
         }
-        let Some(site) = cluster.sites.first() else { continue };
-        let bridged = if *mode == Mode::Bridge { plan.containers.len() as u64 } else { 0 };
+        let Some(site) = cluster.sites.first() else {
+            continue;
+        };
+        let bridged = if *mode == Mode::Bridge {
+            plan.containers.len() as u64
+        } else {
+            0
+        };
         let fits = density(site, demand, bridged);
         details.push(format!("{name}: {}", fits.detail));
         if fewest.as_ref().is_none_or(|(tasks, _)| fits.tasks < *tasks) {
@@ -282,9 +365,11 @@ fn density_record(cluster: &Cluster, offered: &[Offered<'_>]) -> Option<DensityR
     }
     let detail = details.join("; ");
     Some(match fewest {
-        Some((tasks, binding_limit)) => {
-            DensityRecord { tasks_per_instance: Some(tasks), binding_limit, detail }
-        }
+        Some((tasks, binding_limit)) => DensityRecord {
+            tasks_per_instance: Some(tasks),
+            binding_limit,
+            detail,
+        },
         None => DensityRecord {
             tasks_per_instance: None,
             binding_limit: "none: no instance is shared".to_owned(),

@@ -12,13 +12,21 @@ use super::ports::transport;
 
 /// The workloads of a scenario; `tasks` are the indices of the tasks of each service.
 pub(super) fn lower(scenario: &Scenario, tasks: &[Vec<usize>]) -> Vec<WorkloadPlan> {
-    scenario.workloads.iter().map(|workload| one(workload, tasks)).collect()
+    scenario
+        .workloads
+        .iter()
+        .map(|workload| one(workload, tasks))
+        .collect()
 }
 
 fn one(workload: &toml::Workload, tasks: &[Vec<usize>]) -> WorkloadPlan {
     WorkloadPlan {
         name: workload.name.clone(),
-        from: workload.from.iter().flat_map(|&party| places(party, tasks)).collect(),
+        from: workload
+            .from
+            .iter()
+            .flat_map(|&party| places(party, tasks))
+            .collect(),
         to: targets(workload.to, tasks),
         protocol: transport(workload.to.protocol),
         kind: kind(&workload.kind, tasks),
@@ -29,20 +37,28 @@ fn one(workload: &toml::Workload, tasks: &[Vec<usize>]) -> WorkloadPlan {
 fn places(party: Party, tasks: &[Vec<usize>]) -> Vec<Place> {
     match party {
         Party::Client(index) => vec![Place::Host(index)],
-        Party::Container { service, container } => {
-            tasks[service].iter().map(|&task| Place::Container { task, container }).collect()
-        }
+        Party::Container { service, container } => tasks[service]
+            .iter()
+            .map(|&task| Place::Container { task, container })
+            .collect(),
     }
 }
 
 fn targets(target: toml::Target, tasks: &[Vec<usize>]) -> Vec<Target> {
     let port = target.port;
-    places(target.party, tasks).into_iter().map(|place| Target { place, port }).collect()
+    places(target.party, tasks)
+        .into_iter()
+        .map(|place| Target { place, port })
+        .collect()
 }
 
 fn kind(kind: &toml::WorkloadKind, tasks: &[Vec<usize>]) -> WorkloadKind {
     match kind {
-        toml::WorkloadKind::Bulk { flows, direction, size } => WorkloadKind::Bulk {
+        toml::WorkloadKind::Bulk {
+            flows,
+            direction,
+            size,
+        } => WorkloadKind::Bulk {
             flows: *flows as usize,
             bytes: *size,
             direction: match direction {
@@ -50,17 +66,22 @@ fn kind(kind: &toml::WorkloadKind, tasks: &[Vec<usize>]) -> WorkloadKind {
                 toml::Direction::Download => Direction::Download,
             },
         },
-        toml::WorkloadKind::PingPong { size, interval, timeout } => {
-            WorkloadKind::Request(RequestPlan {
-                load: Load::Closed { concurrency: 1, think: *interval },
-                request: *size,
-                response: *size,
-                connections: Connections::KeepAlive(1),
-                service_time: ServiceTime::Constant(SimDuration::ZERO),
-                calls: Vec::new(),
-                timeout: *timeout,
-            })
-        }
+        toml::WorkloadKind::PingPong {
+            size,
+            interval,
+            timeout,
+        } => WorkloadKind::Request(RequestPlan {
+            load: Load::Closed {
+                concurrency: 1,
+                think: *interval,
+            },
+            request: *size,
+            response: *size,
+            connections: Connections::KeepAlive(1),
+            service_time: ServiceTime::Constant(SimDuration::ZERO),
+            calls: Vec::new(),
+            timeout: *timeout,
+        }),
         toml::WorkloadKind::Request {
             load,
             request,
@@ -95,15 +116,22 @@ fn call(call: &toml::Call, tasks: &[Vec<usize>]) -> CallPlan {
 
 fn load(load: &toml::Load) -> Load {
     match *load {
-        toml::Load::Closed { concurrency, think_time } => {
-            Load::Closed { concurrency: concurrency as usize, think: think_time }
-        }
+        toml::Load::Closed {
+            concurrency,
+            think_time,
+        } => Load::Closed {
+            concurrency: concurrency as usize,
+            think: think_time,
+        },
         toml::Load::Open { rate, arrivals } => Load::Open(match arrivals {
-            toml::Arrivals::Poisson => Arrivals::Poisson { mean_gap: gap(rate, 1) },
+            toml::Arrivals::Poisson => Arrivals::Poisson {
+                mean_gap: gap(rate, 1),
+            },
             toml::Arrivals::Constant => Arrivals::Constant { gap: gap(rate, 1) },
-            toml::Arrivals::Bursty { size } => {
-                Arrivals::Bursty { mean_gap: gap(rate, size), size }
-            }
+            toml::Arrivals::Bursty { size } => Arrivals::Bursty {
+                mean_gap: gap(rate, size),
+                size,
+            },
         }),
     }
 }

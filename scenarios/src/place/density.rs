@@ -40,17 +40,32 @@ pub fn density(site: &Site, demand: &Demand, bridge_addresses: u64) -> Density {
         let tasks = u64::from(site.ports.check(demand.fixed_ports.iter().copied()).is_ok());
         let listed: Vec<_> = demand.fixed_ports.iter().map(port_text).collect();
         let detail = match tasks {
-            0 => format!("ports: {} cannot be taken on an empty instance", listed.join(", ")),
+            0 => format!(
+                "ports: {} cannot be taken on an empty instance",
+                listed.join(", ")
+            ),
             _ => format!("ports: {} can be taken once", listed.join(", ")),
         };
         limits.push(("ports", tasks, detail));
         debug_assert!(demand.fixed_ports.len() <= MAX_FIXED_PORTS || tasks == 0);
     }
-    let detail = limits.iter().map(|(_, _, detail)| detail.as_str()).collect::<Vec<_>>().join("; ");
+    let detail = limits
+        .iter()
+        .map(|(_, _, detail)| detail.as_str())
+        .collect::<Vec<_>>()
+        .join("; ");
     match limits.iter().min_by_key(|(_, tasks, _)| *tasks) {
-        Some(&(binding_limit, tasks, _)) => Density { tasks, binding_limit, detail },
+        Some(&(binding_limit, tasks, _)) => Density {
+            tasks,
+            binding_limit,
+            detail,
+        },
         // ECS refuses a task without memory, so this is a task that needs nothing at all.
-        None => Density { tasks: u64::MAX, binding_limit: "nothing", detail },
+        None => Density {
+            tasks: u64::MAX,
+            binding_limit: "nothing",
+            detail,
+        },
     }
 }
 

@@ -11,7 +11,11 @@ pub fn replication(outcome: &Outcome, index: u32, measure: &MeasurePlan) -> Repl
     Replication {
         index,
         workloads: outcome.workloads.iter().map(workload).collect(),
-        drops: outcome.drops.iter().map(|(reason, n)| (reason.code().to_owned(), n)).collect(),
+        drops: outcome
+            .drops
+            .iter()
+            .map(|(reason, n)| (reason.code().to_owned(), n))
+            .collect(),
         frames: FrameCounts {
             sent: outcome.frames.sent,
             delivered: outcome.frames.delivered,
@@ -26,10 +30,12 @@ pub fn replication(outcome: &Outcome, index: u32, measure: &MeasurePlan) -> Repl
 fn workload_run(workload: &Measured, measure: &MeasurePlan) -> WorkloadRun {
     let reach = match &workload.outcome {
         Reach::Measured => WorkloadOutcome::Measured,
-        Reach::Isolated { reason } => WorkloadOutcome::Isolated { reason: reason.clone() },
-        Reach::Unreachable { reason } => {
-            WorkloadOutcome::Unreachable { reason: reason.clone() }
-        }
+        Reach::Isolated { reason } => WorkloadOutcome::Isolated {
+            reason: reason.clone(),
+        },
+        Reach::Unreachable { reason } => WorkloadOutcome::Unreachable {
+            reason: reason.clone(),
+        },
     };
     let hop = |hop: &sim_net::world::Hop| HopRun {
         component: hop.component.to_owned(),
@@ -40,7 +46,11 @@ fn workload_run(workload: &Measured, measure: &MeasurePlan) -> WorkloadRun {
         outcome: reach,
         latency: workload.latency.clone(),
         requests_ok: workload.ok,
-        errors: workload.errors.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect(),
+        errors: workload
+            .errors
+            .iter()
+            .map(|(reason, n)| ((*reason).to_owned(), *n))
+            .collect(),
         bytes: workload.bytes,
         measured: measure.duration,
         hops: workload.hops.iter().map(hop).collect(),

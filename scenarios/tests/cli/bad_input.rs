@@ -8,7 +8,11 @@ fn refused(home: &Home, arguments: &str) -> String {
     let output = home.run(arguments);
     let said = format!("{}{}", out(&output), err(&output));
     assert_eq!(output.status.code(), Some(2), "ecsnet {arguments}: {said}");
-    assert_eq!(home.listing(), before, "ecsnet {arguments} left something behind");
+    assert_eq!(
+        home.listing(),
+        before,
+        "ecsnet {arguments} left something behind"
+    );
     said
 }
 
@@ -50,17 +54,32 @@ fn the_scenario_that_the_others_are_made_from_is_good() {
 #[test]
 fn missing_files_are_named() {
     let home = home();
-    assert_says(&refused(&home, "compare nowhere.toml"), &["nowhere.toml", "No such file"]);
-    assert_says(&refused(&home, "compare --task-definition no.json"), &["no.json"]);
+    assert_says(
+        &refused(&home, "compare nowhere.toml"),
+        &["nowhere.toml", "no such file"],
+    );
+    assert_says(
+        &refused(&home, "compare --task-definition no.json"),
+        &["no.json"],
+    );
     assert_says(&refused(&home, "check no.json"), &["no.json"]);
-    assert_says(&refused(&home, "run nowhere.toml --mode host"), &["nowhere.toml"]);
-    assert_says(&broken(&home, "web.json", "gone.json"), &["gone.json", "bad.toml"]);
+    assert_says(
+        &refused(&home, "run nowhere.toml --mode host"),
+        &["nowhere.toml"],
+    );
+    assert_says(
+        &broken(&home, "web.json", "gone.json"),
+        &["gone.json", "bad.toml"],
+    );
 }
 
 #[test]
 fn broken_json_is_refused_with_line_and_column() {
     let home = home();
-    home.file("bad.json", "{\n  \"family\": \"web\",\n  \"containerDefinitions\": [}\n");
+    home.file(
+        "bad.json",
+        "{\n  \"family\": \"web\",\n  \"containerDefinitions\": [}\n",
+    );
     let said = refused(&home, "compare --task-definition bad.json");
     assert_says(&said, &["bad.json", "3:28"]);
     assert_says(&refused(&home, "check bad.json"), &["bad.json", "3:28"]);
@@ -89,7 +108,10 @@ fn quantities_need_units_and_sense() {
     broken(&home, "duration = \"40 ms\"", "duration = \"900000 h\"");
     broken(&home, "count = 2", "count = -2");
     broken(&home, "count = 2", "count = 99999999999999");
-    assert_says(&refused(&home, "compare --duration 2"), &["--duration", "unit"]);
+    assert_says(
+        &refused(&home, "compare --duration 2"),
+        &["--duration", "unit"],
+    );
     refused(&home, "compare \"--duration=-2 s\"");
     refused(&home, "compare --duration \"0 s\"");
     refused(&home, "compare --duration \"2 h\"");
@@ -107,8 +129,15 @@ fn an_unknown_instance_type_is_refused() {
 #[test]
 fn zero_replications_are_refused() {
     let home = home();
-    assert_says(&refused(&home, "compare --replications 0"), &["--replications"]);
-    let said = broken(&home, "duration = \"40 ms\"", "replications = 0\nduration = \"40 ms\"");
+    assert_says(
+        &refused(&home, "compare --replications 0"),
+        &["--replications"],
+    );
+    let said = broken(
+        &home,
+        "duration = \"40 ms\"",
+        "replications = 0\nduration = \"40 ms\"",
+    );
     assert_says(&said, &["replications", "zero"]);
 }
 
@@ -118,16 +147,28 @@ fn an_output_folder_that_cannot_be_written_is_found_before_the_runs() {
     home.file("file", "");
     // Far too long to finish here: it must be refused first.
     let long = "--replications 10000 --duration \"3600 s\"";
-    assert_says(&refused(&home, &format!("compare {long} --out file")), &["file"]);
-    assert_says(&refused(&home, &format!("compare {long} --out file/below")), &["file"]);
-    refused(&home, "run --mode host --duration \"3600 s\" --pcap none/there.pcapng");
+    assert_says(
+        &refused(&home, &format!("compare {long} --out file")),
+        &["file"],
+    );
+    assert_says(
+        &refused(&home, &format!("compare {long} --out file/below")),
+        &["file"],
+    );
+    refused(
+        &home,
+        "run --mode host --duration \"3600 s\" --pcap none/there.pcapng",
+    );
     refused(&home, "run --mode host --duration \"3600 s\" --out file");
 }
 
 #[test]
 fn modes_and_baseline_have_to_fit() {
     let home = home();
-    assert_says(&refused(&home, "compare --modes bridge,hots"), &["hots", "host"]);
+    assert_says(
+        &refused(&home, "compare --modes bridge,hots"),
+        &["hots", "host"],
+    );
     let said = refused(&home, "compare --modes bridge --baseline host");
     assert_says(&said, &["baseline", "--modes"]);
     refused(&home, "compare --quiet --json");

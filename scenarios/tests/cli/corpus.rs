@@ -15,13 +15,34 @@ fn well_known_task_definitions_run_to_a_full_report() {
     let firelens = "aws-samples__amazon-ecs-firelens-examples/examples__fluent-bit__";
     // The file, and a mode that has to carry it.
     let cases = [
-        ("aws-samples__aws-containers-task-definitions/nginx__nginx_ec2.json", "bridge"),
-        ("aws-samples__aws-containers-task-definitions/nginx__nginx_fargate.json", "fargate"),
-        ("awslabs__ecs-nginx-reverse-proxy/static-host__task-definition.json", "bridge"),
-        ("newrelic__nri-ecs/deploy__task_definition_example.json", "host"),
-        (&format!("{firelens}cloudwatchlogs__task-definition-cloudwatch.json"), "bridge"),
-        (&format!("{firelens}datadog__task-definition.json"), "bridge"),
-        (&format!("{firelens}health-check__task-definition-tcp-healthcheck.json"), "bridge"),
+        (
+            "aws-samples__aws-containers-task-definitions/nginx__nginx_ec2.json",
+            "bridge",
+        ),
+        (
+            "aws-samples__aws-containers-task-definitions/nginx__nginx_fargate.json",
+            "fargate",
+        ),
+        (
+            "awslabs__ecs-nginx-reverse-proxy/static-host__task-definition.json",
+            "bridge",
+        ),
+        (
+            "newrelic__nri-ecs/deploy__task_definition_example.json",
+            "host",
+        ),
+        (
+            &format!("{firelens}cloudwatchlogs__task-definition-cloudwatch.json"),
+            "bridge",
+        ),
+        (
+            &format!("{firelens}datadog__task-definition.json"),
+            "bridge",
+        ),
+        (
+            &format!("{firelens}health-check__task-definition-tcp-healthcheck.json"),
+            "bridge",
+        ),
     ];
     for (file, mode) in cases {
         let home = Home::new();
@@ -33,13 +54,29 @@ fn well_known_task_definitions_run_to_a_full_report() {
         let results = home.results("ecsnet-out");
         let modes = results["modes"].as_object().unwrap();
         assert_eq!(modes.len(), 5, "{file}");
-        assert_eq!(modes[mode]["deployable"], true, "{file}: {}", modes[mode]["reason"]);
+        assert_eq!(
+            modes[mode]["deployable"], true,
+            "{file}: {}",
+            modes[mode]["reason"]
+        );
         for (name, mode) in modes {
             let said = mode["reason"].is_object() != mode["deployable"].as_bool().unwrap();
-            assert!(said, "{file}: {name} is neither deployable nor refused with a reason");
+            assert!(
+                said,
+                "{file}: {name} is neither deployable nor refused with a reason"
+            );
         }
-        assert!(!results["provenance"]["assumptions"].as_array().unwrap().is_empty(), "{file}");
-        assert!(home.path().join("ecsnet-out/report.html").exists(), "{file}");
+        assert!(
+            !results["provenance"]["assumptions"]
+                .as_array()
+                .unwrap()
+                .is_empty(),
+            "{file}"
+        );
+        assert!(
+            home.path().join("ecsnet-out/report.html").exists(),
+            "{file}"
+        );
     }
 }
 
@@ -57,7 +94,10 @@ fn every_file_of_the_corpus_is_accepted_or_refused_with_a_reason() {
                 Some(0) => assert!(said.contains(": accepted\n"), "{said}"),
                 Some(2) => {
                     assert!(said.contains(": refused\n"), "{said}");
-                    assert!(said.contains("error") || said.contains("refused: "), "{said}");
+                    assert!(
+                        said.contains("error") || said.contains("refused: "),
+                        "{said}"
+                    );
                 }
                 other => panic!("{}: exit status {other:?}", path.display()),
             }
@@ -72,7 +112,10 @@ fn a_host_port_of_its_own_is_refused_in_awsvpc() {
     let Some(corpus) = corpus() else { return };
     let file = corpus.join("aws-samples__aws-containers-task-definitions/tomcat__tomcat_ec2.json");
     let said = out(&Home::new().run(&format!("check \"{}\"", file.display())));
-    let rule = "When networkMode=awsvpc, the host ports and container ports in port mappings must match.";
-    let line = said.lines().find(|line| line.contains("awsvpc") && line.contains(rule));
+    let rule =
+        "When networkMode=awsvpc, the host ports and container ports in port mappings must match.";
+    let line = said
+        .lines()
+        .find(|line| line.contains("awsvpc") && line.contains(rule));
     assert!(line.is_some(), "{said}");
 }

@@ -3,5 +3,6 @@
 mod bad_input;
 mod corpus;
 mod determinism;
+mod interrupt;
 mod options;
 mod support;

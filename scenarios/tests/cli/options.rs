@@ -10,7 +10,12 @@ fn compare(home: &Home, options: &str) -> Value {
 }
 
 fn mode_names(results: &Value) -> Vec<&str> {
-    results["modes"].as_object().unwrap().keys().map(String::as_str).collect()
+    results["modes"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
 
 #[test]
@@ -18,12 +23,19 @@ fn the_built_in_scenario_compares_five_modes() {
     let home = Home::new();
     let output = home.succeed(&format!("compare {SHORT}"));
     let results = home.results("ecsnet-out");
-    assert_eq!(mode_names(&results), ["none", "bridge", "host", "awsvpc", "fargate"]);
+    assert_eq!(
+        mode_names(&results),
+        ["none", "bridge", "host", "awsvpc", "fargate"]
+    );
     assert_eq!(results["baseline"], "host");
     assert_eq!(results["provenance"]["seed"], "1");
     for (name, mode) in results["modes"].as_object().unwrap() {
         assert_eq!(mode["deployable"], true, "{name}: {}", mode["reason"]);
-        let wanted = if name == "none" { "isolated" } else { "measured" };
+        let wanted = if name == "none" {
+            "isolated"
+        } else {
+            "measured"
+        };
         for (workload, result) in mode["workloads"].as_object().unwrap() {
             assert_eq!(result["outcome"], wanted, "{name}, {workload}: {result}");
         }
@@ -33,7 +45,11 @@ fn the_built_in_scenario_compares_five_modes() {
         assert!(said.contains(word), "{said}");
     }
     assert!(!said.contains('\u{1b}'), "colours only on a terminal");
-    assert!(err(&output).contains("without optimisation"), "{}", err(&output));
+    assert!(
+        err(&output).contains("without optimisation"),
+        "{}",
+        err(&output)
+    );
 }
 
 #[test]
@@ -97,8 +113,14 @@ fn run_shows_hops_and_writes_detail() {
     let bridge = out(&home.succeed(&format!("run --mode bridge {short}")));
     let host = out(&home.succeed(&format!("run --mode host {short}")));
     assert_ne!(bridge, host);
-    assert!(bridge.contains("bridge") && bridge.contains("netfilter"), "{bridge}");
-    assert!(home.listing().is_empty(), "nothing is written unless asked for");
+    assert!(
+        bridge.contains("bridge") && bridge.contains("netfilter"),
+        "{bridge}"
+    );
+    assert!(
+        home.listing().is_empty(),
+        "nothing is written unless asked for"
+    );
     let second = out(&home.succeed(&format!("run --mode host --replication 1 {short}")));
     assert_ne!(host, second);
     let seed = out(&home.succeed(&format!("run --mode host --seed 2 {short}")));
@@ -117,18 +139,27 @@ fn run_captures_packets_where_asked() {
     home.succeed(&format!("run --mode bridge {short} --pcap all.pcapng"));
     let all = std::fs::read(home.path().join("all.pcapng")).unwrap();
     assert_eq!(all[..4], [0x0a, 0x0d, 0x0d, 0x0a]);
-    home.succeed(&format!("run --mode bridge {short} --pcap some.pcapng --capture docker0"));
+    home.succeed(&format!(
+        "run --mode bridge {short} --pcap some.pcapng --capture client"
+    ));
     let some = std::fs::read(home.path().join("some.pcapng")).unwrap();
-    assert!(some.len() > 200 && some.len() < all.len(), "{} of {}", some.len(), all.len());
-    let refused = home.run(&format!("run --mode bridge {short} --capture docker0"));
+    assert!(
+        some.len() > 200 && some.len() < all.len(),
+        "{} of {}",
+        some.len(),
+        all.len()
+    );
+    let refused = home.run(&format!("run --mode bridge {short} --capture client"));
     assert_eq!(refused.status.code(), Some(2));
 }
 
 #[test]
-fn schema_prints_the_schema_of_the_results() {
+fn schema_prints_what_it_is_asked_for() {
     let printed = out(&Home::new().succeed("schema results"));
     let schema: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(schema["title"], "ecsnet.results/1");
+    let scenario = out(&Home::new().succeed("schema scenario"));
+    assert!(scenario.contains("instance_type") && scenario != printed);
 }
 
 #[test]

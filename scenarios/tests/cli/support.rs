@@ -37,7 +37,11 @@ impl Home {
     /// Runs it, and fails the test with what it said if it does not succeed.
     pub(crate) fn succeed(&self, arguments: &str) -> Output {
         let output = self.run(arguments);
-        assert!(output.status.success(), "ecsnet {arguments}: {}", err(&output));
+        assert!(
+            output.status.success(),
+            "ecsnet {arguments}: {}",
+            err(&output)
+        );
         output
     }
 
@@ -87,7 +91,11 @@ pub(crate) fn err(output: &Output) -> String {
 
 /// A document without the one member that differs from run to run.
 pub(crate) fn without_performance(mut results: Value) -> String {
-    results.as_object_mut().unwrap().remove("performance").unwrap();
+    results
+        .as_object_mut()
+        .unwrap()
+        .remove("performance")
+        .unwrap();
     serde_json::to_string_pretty(&results).unwrap()
 }
 
