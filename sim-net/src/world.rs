@@ -182,6 +182,9 @@ impl World {
         let digest = self.engine.digest();
         let machines = self.engine.into_partitions();
         let frames = conserve(&machines);
+        machines
+            .iter()
+            .for_each(|machine| machine.check_utilisation(self.times.stop));
         let mut drops = DropCounters::default();
         let mut captured = Vec::new();
         let mut hops = HopTable::new(self.idle.index() + 1);

@@ -308,6 +308,22 @@ impl Machine {
         counts
     }
 
+    /// Checks that no core worked for longer than the run has lasted.
+    ///
+    /// # Panics
+    /// If one did: that is a bug.
+    pub fn check_utilisation(&self, end: SimTime) {
+        for core in self.cores.iter() {
+            let lasted = end.max(core.busy_until) - SimTime::ZERO;
+            assert!(
+                core.busy <= lasted,
+                "{}: {} of work in {lasted}",
+                self.name,
+                core.busy
+            );
+        }
+    }
+
     /// What a capture has kept.
     pub fn captured(&self) -> impl Iterator<Item = CapturedPacket> + '_ {
         self.account

@@ -95,14 +95,18 @@ impl Machine {
         device.in_ring[core] += 1;
         device.counts.received += 1;
         let tag = frame.meta.tag;
-        let idle = !self.cores[core].has_work() && self.cores[core].busy_until <= now;
+        // Without work in softirq context the frame waits for an interrupt; otherwise the round
+        // that goes on, or is about to, will find it.
+        let waiting = self.cores[core].has_softirq();
         let mut delay = SimDuration::ZERO;
-        if idle {
+        if !waiting && self.cores[core].busy_until <= now {
             delay = self.meter.latency_of(Primitive::InterruptDelay);
             self.meter.hops.add(tag, Component::Interrupt, delay);
         }
         self.cores[core].push_ring(eni, frame, now + delay);
-        self.kick(env, core, now + delay);
+        if !waiting {
+            self.kick(env, core, now + delay);
+        }
     }
 
     /// What the virtual device of a micro-VM adds; nothing elsewhere.
@@ -154,6 +158,10 @@ impl Machine {
 
     fn run_core(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
         let now = env.ctx.now();
+        assert!(
+            self.cores[core].busy_until <= now,
+            "a core does one thing at a time"
+        );
         match self.cores[core].next_work(now) {
             Work::Idle => return,
             Work::Compute(until) => {
@@ -181,13 +189,10 @@ impl Machine {
         let me = &mut self.cores[core];
         me.busy += spent;
         me.busy_until = now + spent;
-        if me.has_work() {
-            let at = me.busy_until;
-            if me.wake_at.is_none_or(|wake| wake > at) {
-                me.wake_at = Some(at);
-                env.ctx
-                    .schedule(self.core_entity(core), at, Event::Core { core });
-            }
+        me.wake_at = me.has_work().then_some(me.busy_until);
+        if let Some(at) = me.wake_at {
+            env.ctx
+                .schedule(self.core_entity(core), at, Event::Core { core });
         }
     }
 

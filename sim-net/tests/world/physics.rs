@@ -230,3 +230,32 @@ fn a_container_sends_no_larger_packets_than_its_own_link_carries() {
         outcome.workloads[0].errors
     );
 }
+
+/// A core that took up a second pass before the first had ended told a server of a connection's data
+/// before it told of the connection.
+#[test]
+fn a_connection_for_each_request_loses_none_on_two_cores() {
+    let mut plan = plan(vec![task("web/0", Mode::Awsvpc, 0, 8080)]);
+    let mut load = ping_pong(Place::Host(0), target(app_of(0), 80), Protocol::Tcp, 256);
+    if let WorkloadKind::Request(request) = &mut load.kind {
+        request.load = Load::Open(Arrivals::Poisson {
+            mean_gap: SimDuration::from_ms(1),
+        });
+        request.connections = Connections::PerRequest;
+        request.service_time = ServiceTime::Constant(SimDuration::from_us(20));
+        request.timeout = SimDuration::from_ms(300);
+    }
+    plan.workloads = vec![load];
+    plan.measure.duration = SimDuration::from_secs(4);
+    let outcome = run(&plan);
+    assert!(
+        outcome.workloads[0].ok > 3_900,
+        "{}",
+        outcome.workloads[0].ok
+    );
+    assert!(
+        outcome.workloads[0].errors.is_empty(),
+        "{:?}",
+        outcome.workloads[0].errors
+    );
+}
