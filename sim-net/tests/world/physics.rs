@@ -3,7 +3,10 @@
 use sim_core::{ByteSize, DataRate, Ratio, SimDuration, Summary};
 use sim_net::build::build;
 use sim_net::headers::Protocol;
-use sim_net::plan::{Arrivals, Direction, Load, Mode, Place, Plan, WorkloadKind, WorkloadPlan};
+use sim_net::plan::{
+    Arrivals, Connections, Direction, Load, Mode, Place, Plan, ServiceTime, WorkloadKind,
+    WorkloadPlan,
+};
 use sim_net::verdict::DropReason;
 use sim_net::world::Outcome;
 
