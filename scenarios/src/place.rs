@@ -241,6 +241,9 @@ impl Cluster {
     ///
     /// # Errors
     /// If no instance qualifies: the one that came closest, and what it lacks.
+    ///
+    /// # Panics
+    /// Never: what is taken was found to be free.
     pub fn place(
         &mut self,
         service: &str,

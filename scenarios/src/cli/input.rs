@@ -173,7 +173,7 @@ fn time_option(time: SimDuration) -> String {
         ("us", 1_000_000),
         ("ns", 1000),
     ];
-    let unit = units.into_iter().find(|(_, size)| ps % size == 0);
+    let unit = units.into_iter().find(|(_, size)| ps.is_multiple_of(*size));
     unit.map_or_else(
         || format!("{ps}ps"),
         |(name, size)| format!("{}{name}", ps / size),

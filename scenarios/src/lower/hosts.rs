@@ -50,7 +50,7 @@ fn host(
         profile: profile.expect("validation accepts only profiles that exist"),
         subnet,
         security_groups,
-        bandwidth: instance.map(|instance| machine::bandwidth(instance)),
+        bandwidth: instance.map(machine::bandwidth),
         mtu: usize::try_from(defaults::MTU_VPC.value).expect("an MTU is small"),
         default_route: true,
         routes: Vec::new(),
