@@ -89,7 +89,11 @@ fn hooks(c: &mut Criterion) {
         });
     });
     group.finish();
-    assert_eq!(packet[16..20], CONTAINER.octets(), "the segment was translated");
+    assert_eq!(
+        packet[16..20],
+        CONTAINER.octets(),
+        "the segment was translated"
+    );
 }
 
 criterion_group!(bridge, learned, hooks);

@@ -165,6 +165,7 @@ impl Pair for Adapter {
             self.now,
             &mut self.worker,
             &frame,
+            usize::MAX,
             &mut self.out,
             &mut self.events,
         );

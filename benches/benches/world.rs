@@ -12,7 +12,11 @@ fn frames_per_second(c: &mut Criterion, group: &str, name: &str, plan: &Plan) {
     let mut group = c.benchmark_group(group);
     group.throughput(Throughput::Elements(frames));
     group.bench_function(name, |b| {
-        b.iter_batched(|| benches::world(plan), benches::run, BatchSize::PerIteration);
+        b.iter_batched(
+            || benches::world(plan),
+            benches::run,
+            BatchSize::PerIteration,
+        );
     });
     group.finish();
 }

@@ -73,8 +73,11 @@ connections = 1
 pub fn requests(mode: Mode, duration: SimDuration) -> Plan {
     let (scenario, _) = read_scenario("request.toml", SCENARIO, &|_| Ok(TASK.to_owned()))
         .expect("the scenario is valid");
-    let measure =
-        MeasurePlan { warmup: SimDuration::ZERO, duration, cooldown: SimDuration::ZERO };
+    let measure = MeasurePlan {
+        warmup: SimDuration::ZERO,
+        duration,
+        cooldown: SimDuration::ZERO,
+    };
     lower(&scenario, mode, &measure, NonePolicy::WithoutPorts)
         .expect("the mode carries the scenario")
         .plan
@@ -115,9 +118,16 @@ pub fn bulk(duration: SimDuration) -> Plan {
         workloads: vec![WorkloadPlan {
             name: "bulk".to_owned(),
             from: vec![Place::Host(0)],
-            to: vec![Target { place: Place::Host(1), port: 5001 }],
+            to: vec![Target {
+                place: Place::Host(1),
+                port: 5001,
+            }],
             protocol: Protocol::Tcp,
-            kind: WorkloadKind::Bulk { flows: 1, bytes: None, direction: Direction::Upload },
+            kind: WorkloadKind::Bulk {
+                flows: 1,
+                bytes: None,
+                direction: Direction::Upload,
+            },
         }],
         listeners: Vec::new(),
         probes: Vec::new(),
@@ -182,10 +192,18 @@ mod tests {
     #[test]
     fn the_benchmarks_move_data() {
         let bulk = run(world(&bulk(SimDuration::from_ms(10))));
-        assert!(bulk.workloads[0].bytes > 9_000_000, "{}", bulk.workloads[0].bytes);
+        assert!(
+            bulk.workloads[0].bytes > 9_000_000,
+            "{}",
+            bulk.workloads[0].bytes
+        );
         for mode in [Mode::Bridge, Mode::Host, Mode::Awsvpc, Mode::Fargate] {
             let outcome = run(world(&requests(mode, SimDuration::from_ms(10))));
-            assert!(outcome.workloads[0].ok > 10, "{mode}: {}", outcome.workloads[0].ok);
+            assert!(
+                outcome.workloads[0].ok > 10,
+                "{mode}: {}",
+                outcome.workloads[0].ok
+            );
         }
     }
 }

@@ -98,7 +98,7 @@ impl Generator {
                 }
             }
         };
-        self.next = self.next + gap;
+        self.next += gap;
     }
 }
 

@@ -122,13 +122,13 @@ pub struct WorkloadRecord {
 }
 
 /// Bins of the series of a run.
-const BINS: u64 = 100;
+const BINS: usize = 100;
 
 impl WorkloadRecord {
     /// An empty record that measures in `[start, end)` of a run that lasts until `stop`.
     #[must_use]
     pub fn new(start: SimTime, end: SimTime, stop: SimTime) -> Self {
-        let bin = SimDuration::from_ps((stop.as_ps() / BINS).max(1));
+        let bin = SimDuration::from_ps((stop.as_ps() / BINS as u64).max(1));
         Self {
             start,
             end,
@@ -139,7 +139,7 @@ impl WorkloadRecord {
             errors: vec![0; ErrorKind::ALL.len()],
             bytes: 0,
             source_seen: None,
-            series: vec![(0, 0); usize::try_from(BINS).expect("100") + 1],
+            series: vec![(0, 0); BINS + 1],
             probe: None,
             arrivals: 0,
         }

@@ -295,11 +295,7 @@ impl Machine {
             .take()
             .expect("a program runs once at a time");
         let mut next = first;
-        loop {
-            let Some(event) = next.or_else(|| self.apps[app].inbox.pop_front()) else {
-                break;
-            };
-            next = None;
+        while let Some(event) = next.take().or_else(|| self.apps[app].inbox.pop_front()) {
             program.on_event(event, &mut Os::new(self, env, app));
             self.carry_on(env, core);
             if self.apps[app].computing {

@@ -29,13 +29,13 @@ use crate::vpc::{EndpointId, FabricPort};
 const DOCKER_MTU: usize = 1500;
 
 /// Network of `docker0`. Source: Docker 25, default bridge address (specified).
-const DOCKER_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(172, 17, 0, 0), 16);
+const DOCKER_NETWORK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 17, 0, 0), 16);
 
 /// Network of `ecs-bridge`. Source: ECS agent, `agent/ecscni/types.go` (specified).
-const ECS_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(169, 254, 172, 0), 22);
+const ECS_NETWORK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 172, 0), 22);
 
 /// Address of credentials and task metadata. Source: ECS agent, `agent/ecscni` (specified).
-const TASK_METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+const TASK_METADATA: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 170, 2), 32);
 
 /// Port of the ECS agent's introspection. Source: ECS agent, README (specified).
 const AGENT_INTROSPECTION: u16 = 51678;
@@ -95,6 +95,9 @@ pub struct MachineBuilder {
 impl MachineBuilder {
     /// Starts with a machine that has nothing yet. `index` is its number in the world; frames of
     /// programs that no workload names count for `idle_tag`.
+    ///
+    /// # Panics
+    /// If there are 2^32 machines or more.
     #[must_use]
     pub fn new(machine: Machine, index: usize, streams: Streams, idle_tag: FlowTag) -> Self {
         let mut builder = Self {
@@ -216,10 +219,9 @@ impl MachineBuilder {
         )
     }
 
-    fn add_bridge(&mut self, name: &str, (network, prefix): (Ipv4Addr, u8)) -> BridgeId {
+    fn add_bridge(&mut self, name: &str, network: Ipv4Net) -> BridgeId {
         let root = self.root();
         let mac = self.next_mac();
-        let network = Ipv4Net::new(network, prefix).expect("the prefix is in range");
         let gateway = host_of(network, 1);
         let id = BridgeId::new(self.machine.bridges.len());
         let iface = self.machine.netns[root].add_iface(Iface {
@@ -288,8 +290,7 @@ impl MachineBuilder {
         let full = || BuildError::BridgeFull {
             bridge: device.name.clone(),
         };
-        let number = u32::try_from(device.ports.len()).expect("ports are few") + 2;
-        let addr = host_of(network, number);
+        let addr = host_of(network, device.ports.len() + 2);
         let port = device.bridge.add_port(hairpin).map_err(|_| full())?;
         let iface = self.machine.netns[netns].add_iface(Iface {
             name: name.into(),
@@ -336,7 +337,7 @@ impl MachineBuilder {
         self.ecs_bridge = Some(bridge);
         let addr = self.join_bridge(bridge, netns, "ecs-eth0", false)?;
         let iface = IfaceId::new(self.machine.netns[netns].ifaces.len() - 1);
-        let prefix = Ipv4Net::new(TASK_METADATA, 32).expect("32 is in range");
+        let prefix = TASK_METADATA;
         let kind = RouteKind::Via(host_of(self.networks[bridge.index()], 1));
         let src = addr;
         self.machine.netns[netns].routes.add(Route {
@@ -500,6 +501,8 @@ impl MachineBuilder {
     }
 }
 
-fn host_of(network: Ipv4Net, number: u32) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(network.network()) + number)
+/// Address number `number` of a network; a bridge has too few ports for it to leave the network.
+fn host_of(network: Ipv4Net, number: usize) -> Ipv4Addr {
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    Ipv4Addr::from(u32::from(network.network()).saturating_add(number))
 }
