@@ -9,6 +9,10 @@ use smoltcp::time::{Duration, Instant};
 
 const PS_PER_US: u64 = 1_000_000;
 
+/// The longest retransmission timeout in microseconds. Source: smoltcp 0.14.0, `socket/tcp.rs`,
+/// `RTTE_MAX_RTO` (specified).
+const LONGEST_TIMER: u64 = 60_000_000;
+
 /// One connection's clock: `micros` at `origin`, and `scale` microseconds for each simulated one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
@@ -58,6 +62,11 @@ impl Clock {
         self.micros = self.micros_at(now);
         self.origin = now;
         self.scale = u64::from(scale);
+    }
+
+    /// Skips over every timer that is set.
+    pub(super) fn skip_timers(&mut self) {
+        self.micros = self.micros.saturating_add(LONGEST_TIMER);
     }
 
     /// A simulated duration on this clock, rounded up.

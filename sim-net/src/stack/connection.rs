@@ -1,4 +1,13 @@
 //! One TCP connection: a smoltcp socket in a set of its own, and what the adapter adds to it.
+//!
+//! **Repair of losses.** smoltcp sends one segment again after three duplicate acknowledgements and
+//! leaves every further hole of the window to the retransmission timer, 200 ms at least, where
+//! Linux has selective acknowledgements. What the adapter can do is show it acknowledgements once
+//! more. An acknowledgement that ends before another hole is repeated three times, and the hole is
+//! repaired one round trip later; after a few of those, or when the peer has nothing beyond the
+//! hole, the connection's own clock skips ahead, so that the timer expires at once and everything
+//! is sent again in slow start. A tail-loss probe (`loss_probe`) repeats the last acknowledgement
+//! when nothing has been heard for two round trips.
 
 mod handshake;
 mod settle;
@@ -8,11 +17,13 @@ use std::net::SocketAddrV4;
 use sim_core::SimTime;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
+use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::clock::Clock;
 use super::demux::ConnKey;
 use super::event::ConnectionState;
+use super::loss_probe::LossProbe;
 use super::options::{Congestion, SocketOptions, StackConfig};
 use super::pattern;
 use super::receiver::Receiver;
@@ -24,6 +35,9 @@ use crate::ids::{AppId, ConnId, ListenerId};
 
 /// IPv4 and TCP headers without options.
 pub(super) const HEADERS: usize = 40;
+
+/// Duplicate acknowledgements that make smoltcp send a segment again.
+const DUPLICATES: usize = 3;
 
 /// Dispatches without a packet that one call allows: smoltcp sometimes only moves its own state.
 const SILENT_DISPATCHES: u8 = 3;
@@ -70,6 +84,9 @@ pub(super) struct Connection {
     delays_acks: bool,
     closes_later: bool,
     aborted: bool,
+    probe: LossProbe,
+    /// The window that the peer's last segment named, as it stands in the header.
+    peer_window: u16,
     /// The next timer, if nothing has happened since it was asked for.
     timer: Option<Option<SimTime>>,
 }
@@ -159,6 +176,8 @@ impl Connection {
             delays_acks: false,
             closes_later: false,
             aborted: false,
+            probe: LossProbe::new(config.tail_loss_probe),
+            peer_window: 0,
             timer: None,
         }
     }
@@ -328,6 +347,23 @@ impl Connection {
         self.peer_isn.wrapping_add(1).wrapping_add(octets)
     }
 
+    /// Whether only this side's FIN is unacknowledged and the segment says nothing new. Three of
+    /// those would make smoltcp stop the retransmission timer and send nothing, and a lost FIN
+    /// would be lost for ever.
+    fn awaits_only_fin(&self, segment: &Segment) -> bool {
+        let socket = self.view();
+        let closing = matches!(
+            socket.state(),
+            State::FinWait1 | State::Closing | State::LastAck
+        );
+        let plain = segment.flags & (segment::FIN | segment::SYN | segment::RST) == 0;
+        closing
+            && socket.send_queue() == 0
+            && plain
+            && segment.payload == 0
+            && segment.ack == self.sender.una()
+    }
+
     fn synchronized(
         &mut self,
         now: SimTime,
@@ -336,6 +372,9 @@ impl Connection {
         segment: &Segment,
         out: &mut Vec<Frame>,
     ) {
+        if self.awaits_only_fin(segment) {
+            return;
+        }
         let (at, meta) = (self.clock.read(now), self.meta(now));
         let queued = self.view().send_queue();
         for ack in self.sender.split(segment.ack) {
@@ -348,15 +387,41 @@ impl Connection {
             // The last acknowledgement is never delayed: nothing follows that could carry it.
             self.socket().set_ack_delay(None);
         }
+        let sack = segment.options && segment::Options::read(packet).sack;
         let replies = out.len();
         port.ingress(at, packet, &mut self.sockets, meta, out);
         let acked = queued.saturating_sub(self.view().send_queue());
         if acked > 0 {
             self.sender.on_acked(acked, self.options.send_capacity());
+            self.probe
+                .on_acked(now, self.sender.una(), self.sender.several());
+            if self.sender.at_hole() {
+                self.repair(now, port, sack, segment.window);
+            }
         }
+        self.sender.holed |= sack;
+        self.peer_window = segment.window;
         for frame in &out[replies..] {
-            self.on_sent(frame);
+            self.on_sent(now, frame, false);
         }
+    }
+
+    /// An acknowledgement after a fast retransmission ends before another hole. If the peer has
+    /// something beyond it, the oldest segment goes out again. If not, or if there are many holes,
+    /// there is nothing to wait for: the retransmission timer expires now.
+    fn repair(&mut self, now: SimTime, port: &mut Port<'_>, sack: bool, window: u16) {
+        if sack && self.sender.repairs_singly() {
+            self.resend(now, port, window, DUPLICATES);
+        } else if self.sender.holed {
+            self.expire();
+        }
+    }
+
+    /// The retransmission timer expires now.
+    fn expire(&mut self) {
+        self.clock.skip_timers();
+        self.sender.on_timeout();
+        self.probe.spend();
     }
 
     /// Sends what may be sent, at most `budget` packets; true if the budget is why it stopped.
@@ -372,24 +437,27 @@ impl Connection {
         {
             return false;
         }
+        if self.probe.due().is_some_and(|due| due <= now) {
+            self.probe.spend();
+            // Silence says that what follows the oldest segment is lost, too.
+            self.sender.holed = true;
+            // Another window resets the count of duplicates.
+            self.resend(now, port, self.peer_window ^ 1, DUPLICATES + 1);
+        }
         let (at, meta) = (self.clock.read(now), self.meta(now));
         let mut silent = 0;
         loop {
             self.set_nagle();
             let due = port.interface.poll_at(at, &self.sockets);
             if due.is_none_or(|due| due > at) || silent == SILENT_DISPATCHES {
-                let next = due.map(|due| self.clock.when(due));
-                debug_assert!(
-                    next.is_none_or(|next| next > now),
-                    "a timer that does nothing"
-                );
-                self.timer = Some(next.filter(|next| *next > now));
+                self.timer = Some(self.wait(now, due));
                 return false;
             }
             if budget == 0 {
                 self.timer = None;
                 return true;
             }
+            let timer = due.is_some_and(|due| due > Instant::ZERO);
             let handshaking = self.handshaking();
             if !port.egress(at, &mut self.sockets, meta, out) {
                 silent += 1;
@@ -408,10 +476,37 @@ impl Connection {
                 }
                 budget -= 1;
                 if let Some(frame) = out.last() {
-                    self.on_sent(frame);
+                    self.on_sent(now, frame, timer);
                 }
             }
         }
+    }
+
+    /// The next timer, with nothing to do now and `due` the next of smoltcp's.
+    fn wait(&self, now: SimTime, due: Option<Instant>) -> Option<SimTime> {
+        let next = due.map(|due| self.clock.when(due));
+        debug_assert!(next.is_none_or(|at| at > now), "a timer that does nothing");
+        let next = next.filter(|at| *at > now).into_iter();
+        next.chain(self.probe.due()).min()
+    }
+
+    /// Makes smoltcp send its oldest segment again, by as many acknowledgements of what came
+    /// before it.
+    fn resend(&mut self, now: SimTime, port: &mut Port<'_>, window: u16, acks: usize) {
+        if self.view().state() == State::LastAck {
+            // Here smoltcp takes a duplicate for a challenge.
+            self.expire();
+            return;
+        }
+        let (at, meta) = (self.clock.read(now), self.meta(now));
+        let from_peer = segment::envelope(self.remote, self.local);
+        let (seq, una) = (self.expected_seq(), self.sender.una());
+        let ack = segment::pure_ack(&from_peer, seq, una, window);
+        let mut replies = Vec::new();
+        for _ in 0..acks {
+            port.ingress(at, &ack, &mut self.sockets, meta, &mut replies);
+        }
+        debug_assert!(replies.is_empty(), "an acknowledgement is not answered");
     }
 
     fn set_nagle(&mut self) {
@@ -420,11 +515,22 @@ impl Connection {
         self.socket().set_nagle_enabled(hold);
     }
 
-    fn on_sent(&mut self, frame: &Frame) {
+    fn on_sent(&mut self, now: SimTime, frame: &Frame, timer: bool) {
         let Some(segment) = Segment::read(&frame.data) else {
             return;
         };
-        self.sender.on_sent(&segment);
+        let before = (self.sender.max(), self.sender.retransmissions);
+        self.sender.on_sent(&segment, timer);
+        let opens = segment.has(segment::SYN);
+        if opens && self.sender.syns > 1 {
+            self.probe.on_resent(false);
+        } else if (opens || segment.payload > 0) && self.sender.max() != before.0 {
+            self.probe
+                .on_sent(now, self.sender.max(), self.sender.several());
+        }
+        if self.sender.retransmissions != before.1 {
+            self.probe.on_resent(timer);
+        }
         if matches!(self.view().state(), State::Closing | State::TimeWait) {
             let packet = &frame.data;
             let ack = segment::pure_ack(packet, segment.seq, segment.ack, segment.window);
@@ -439,7 +545,8 @@ impl Connection {
         }
         self.set_nagle();
         let at = self.clock.read(now);
-        let due = port.interface.poll_at(at, &self.sockets)?;
-        Some(self.clock.when(due).max(now))
+        let due = port.interface.poll_at(at, &self.sockets);
+        let due = due.map(|due| self.clock.when(due)).into_iter();
+        due.chain(self.probe.due()).min().map(|at| at.max(now))
     }
 }

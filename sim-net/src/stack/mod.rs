@@ -18,14 +18,40 @@
 //!   trip measured to 200 µs. An established connection never gives up.
 //! - A SYN is sent again after 1, 3, 7, 15, 31 and 63 s; since 6.5 Linux sends the first four a
 //!   second apart.
-//! - Loss is repaired by one fast retransmission for each window, then by the timer: the sender
-//!   does not read selective acknowledgements, and there is no tail-loss probe, RACK, limited
-//!   transmit, timestamp option, ECN or path MTU discovery. There is no HyStart: a flow that
-//!   starts on a drop-tail queue fills it.
+//! - Up to three holes of a window are repaired one each round trip, each at the cost of another
+//!   cut of the window (Linux: all at once, one cut); more of them send everything again in slow
+//!   start. A tail-loss probe cuts the window at once. There is no RACK, limited transmit, timestamp
+//!   option, ECN, pacing, HyStart or path MTU discovery. Goodput under random loss, 10 Gbit/s and
+//!   100 µs there and back: 1.0 to 1.2 times what Mathis' formula says at 0.1 %, 0.5 to 0.8 times
+//!   at 1 %. A start on a drop-tail queue loses less than 15 % of its first 100 ms.
+//! - A receiver remembers 32 holes; what arrives beyond them is lost.
 //! - Buffers have the size they are given; Linux lets them grow.
 //! - A window is not reduced after an idle period.
+//! - A FIN is acknowledged at once, where Linux would let the program's own FIN carry it.
 //! - ICMP errors other than *destination unreachable* are ignored, and so are all of them by
-//!   connections that are established.
+//!   connections that are established. Each of those ends a `connect` as refused.
+//! - A program takes a connection the moment it is established: no queue waits for `accept`.
+//! - A datagram that does not fit the MTU is refused; Linux would fragment it.
+//!
+//! # What is known to go wrong with smoltcp, and what is done about it
+//! 1. *Without a congestion controller a flow collapses*: both are built in, one is always set.
+//! 2. *A socket that is used again keeps its window*: none is.
+//! 3. *The first window is two small segments*: phantom octets are acknowledged (`sender`), and
+//!    acknowledgements are not delayed at first (`receiver`).
+//! 4. *A lost SYN sets the threshold to two segments*: the controller is replaced when the SYN's
+//!    answer arrives, and a socket whose SYN-ACK was lost is made anew (`connection/handshake`).
+//! 5. *A lone super-frame waits for the delayed acknowledgement*, 6. *TSO over IPv6 is lost*: no
+//!    segment exceeds the MTU, and there is no IPv6.
+//! 7. *ARP once a second*: layer 2 is the simulator's.
+//! 8. *Data beyond the assembler's holes is dropped in silence*: 32 holes, set in Cargo.toml.
+//! 9. *The window may stay closed after a gap is filled*: see [`SocketOptions::recv_buffer`].
+//! 10. *A device without room means a timer that says now*: the budget is counted outside, and
+//!     [`Stack::poll`] says that it stopped for it.
+//! 11. *Limits are fixed when smoltcp is built*: all are named in Cargo.toml.
+//! 12. *The MTU counts a header on Ethernet only*: the medium is IP.
+//! 13. *A random number for each connection comes from the interface*: see [`StackWorker`].
+//! 14. *Three repeated acknowledgements of everything but the FIN stop the FIN's timer*: they are
+//!     not shown (`connection`).
 
 mod clock;
 mod connection;
@@ -35,6 +61,7 @@ mod error;
 mod event;
 mod ingress;
 mod listener;
+mod loss_probe;
 mod options;
 mod pattern;
 mod ports;

@@ -42,6 +42,9 @@ pub struct StackConfig {
     /// Segments that a receiver acknowledges at once when a connection is new. Source: Linux 6.18,
     /// `include/net/tcp.h`, `TCP_MAX_QUICKACKS` (specified).
     pub quick_acks: u8,
+    /// Whether a sender that hears nothing for about two round trips probes for a loss at the end
+    /// of its flight. Source: Linux 6.18, `ip-sysctl.rst`, `tcp_early_retrans` (specified).
+    pub tail_loss_probe: bool,
     /// How long the side that closed first keeps the four-tuple. Source: Linux 6.18,
     /// `include/net/tcp.h`, `TCP_TIMEWAIT_LEN` (specified).
     pub time_wait: SimDuration,
@@ -65,6 +68,7 @@ impl Default for StackConfig {
             syn_backlog: 4096,
             delayed_ack: SimDuration::from_ms(40),
             quick_acks: 16,
+            tail_loss_probe: true,
             time_wait: SimDuration::from_secs(60),
             connect_timeout: SimDuration::from_secs(123),
             accept_timeout: SimDuration::from_secs(63),

@@ -2,6 +2,8 @@
 //!
 //! Offsets are those of RFC 9293, section 3.1.
 
+use std::net::SocketAddrV4;
+
 /// Header fields of one segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
@@ -10,6 +12,8 @@ pub(super) struct Segment {
     pub(super) window: u16,
     pub(super) flags: u8,
     pub(super) payload: usize,
+    /// Whether the header has options.
+    pub(super) options: bool,
 }
 
 pub(super) const FIN: u8 = 0x01;
@@ -46,6 +50,7 @@ impl Segment {
             window: u16::from_be_bytes([header[14], header[15]]),
             flags: header[13],
             payload: packet.len() - data,
+            options: header[12] >> 4 > 5,
         })
     }
 
@@ -59,14 +64,16 @@ impl Segment {
     }
 }
 
-/// What a SYN says beyond its fixed header.
+/// What a segment says beyond its fixed header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct SynOptions {
+pub(super) struct Options {
     pub(super) mss: Option<u16>,
     pub(super) window_scale: Option<u8>,
+    /// Whether it selectively acknowledges something.
+    pub(super) sack: bool,
 }
 
-impl SynOptions {
+impl Options {
     pub(super) fn read(packet: &[u8]) -> Self {
         let at = transport(packet);
         let end = (at + usize::from(packet[at + 12] >> 4) * 4).min(packet.len());
@@ -83,6 +90,10 @@ impl SynOptions {
                 (3, [3, shift, ..]) => {
                     found.window_scale = Some(*shift);
                     &rest[2..]
+                }
+                (5, [len, ..]) if *len >= 10 && usize::from(*len) <= options.len() => {
+                    found.sack = true;
+                    &options[usize::from(*len)..]
                 }
                 (_, [len, ..]) if *len >= 2 && usize::from(*len) <= options.len() => {
                     &options[usize::from(*len)..]
@@ -122,6 +133,19 @@ pub(super) fn pure_ack(packet: &[u8], seq: u32, ack: u32, window: u16) -> [u8; P
     made[IP + 12] = 0x50;
     made[IP + 13] = ACK;
     made[IP + 14..IP + 16].copy_from_slice(&window.to_be_bytes());
+    made
+}
+
+/// The addresses and ports of a segment from `from` to `to`, for [`pure_ack`] to fill in.
+pub(super) fn envelope(from: SocketAddrV4, to: SocketAddrV4) -> [u8; PURE_ACK] {
+    let mut made = [0; PURE_ACK];
+    made[0] = 0x45;
+    made[8] = 64;
+    made[9] = 6;
+    made[12..16].copy_from_slice(&from.ip().octets());
+    made[16..20].copy_from_slice(&to.ip().octets());
+    made[IP..IP + 2].copy_from_slice(&from.port().to_be_bytes());
+    made[IP + 2..IP + 4].copy_from_slice(&to.port().to_be_bytes());
     made
 }
 

@@ -31,6 +31,11 @@ fn smoltcp_initial_window(congestion: Congestion) -> usize {
     }
 }
 
+/// Holes of one window that are repaired one each round trip before everything is sent again: few
+/// holes are what random loss leaves, many are what a full queue does (assumed; measured to be the
+/// better of 1, 3 and no limit).
+const SINGLE_REPAIRS: u8 = 3;
+
 /// Sending state of one connection, in sequence numbers of the wire.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
@@ -49,6 +54,15 @@ pub(super) struct Sender {
     small_end: u32,
     /// Octets that the program has written.
     pub(super) written: u64,
+    /// Where a fast retransmission ends: one past what had been sent when it began.
+    repairs_until: Option<u32>,
+    /// Whether the peer has said that it holds something beyond a hole since then. Without it, what
+    /// looks like a loss is the echo of octets that were sent twice.
+    pub(super) holed: bool,
+    /// Holes repaired one by one since then.
+    repaired: u8,
+    /// Where the retransmissions after a timeout end.
+    resends_until: Option<u32>,
     /// Whether nothing was ever lost and the window may still be what limits the flow.
     slow_start: bool,
     grown: usize,
@@ -74,6 +88,10 @@ impl Sender {
             max: 0,
             small_end: 0,
             written: 0,
+            repairs_until: None,
+            holed: false,
+            repaired: 0,
+            resends_until: None,
             slow_start: true,
             grown: wanted.max(start),
             syns: 0,
@@ -81,9 +99,19 @@ impl Sender {
         }
     }
 
-    /// The first sequence number of the stream, while nothing of it was sent.
-    pub(super) fn start(&self) -> u32 {
+    /// The oldest octet not yet acknowledged.
+    pub(super) fn una(&self) -> u32 {
         self.una
+    }
+
+    /// One past the newest octet ever sent.
+    pub(super) fn max(&self) -> u32 {
+        self.max
+    }
+
+    /// Whether more than one full segment is in flight.
+    pub(super) fn several(&self) -> bool {
+        self.max.wrapping_sub(self.una) as usize > self.mss
     }
 
     /// How many phantom octets are acknowledged first, before one segment at a time. More than a
@@ -95,8 +123,9 @@ impl Sender {
         surplus + self.mss.min(growth.max(1))
     }
 
-    /// Takes note of a segment that leaves, with its numbers as they are on the wire.
-    pub(super) fn on_sent(&mut self, segment: &Segment) {
+    /// Takes note of a segment that leaves, with its numbers as they are on the wire; `timer` says
+    /// that a timer is what made it leave.
+    pub(super) fn on_sent(&mut self, segment: &Segment, timer: bool) {
         if segment.has(segment::SYN) {
             self.syns = self.syns.saturating_add(1);
             self.una = segment.seq.wrapping_add(1);
@@ -110,6 +139,15 @@ impl Sender {
         if after(self.max, segment.seq) {
             self.retransmissions += 1;
             self.slow_start = false;
+            if timer {
+                self.on_timeout();
+            } else if segment.seq == self.una
+                && self.resends_until.is_none()
+                && self.repairs_until.is_none()
+            {
+                self.repairs_until = Some(self.max);
+                self.repaired = 0;
+            }
         }
         let len = u32::try_from(segment.payload).unwrap_or(u32::MAX);
         let end = segment.seq.wrapping_add(len);
@@ -121,12 +159,35 @@ impl Sender {
         }
     }
 
+    /// Takes note that smoltcp goes back and sends everything again.
+    pub(super) fn on_timeout(&mut self) {
+        self.repairs_until = None;
+        self.holed = false;
+        self.resends_until = Some(self.max);
+    }
+
+    /// Whether what is acknowledged now ends before another hole: a partial acknowledgement in the
+    /// sense of RFC 6582, section 3.2.
+    pub(super) fn at_hole(&self) -> bool {
+        self.repairs_until.is_some()
+    }
+
+    /// Takes note of one more hole; whether it is to be repaired alone.
+    pub(super) fn repairs_singly(&mut self) -> bool {
+        self.repaired = self.repaired.saturating_add(1);
+        self.repaired <= SINGLE_REPAIRS
+    }
+
     /// Takes note that `octets` more of the stream are acknowledged.
     pub(super) fn on_acked(&mut self, octets: usize, capacity: usize) {
         self.una = self.una.wrapping_add(u32::try_from(octets).unwrap_or(0));
         if after(self.una, self.max) {
             self.max = self.una;
         }
+        for end in [&mut self.repairs_until, &mut self.resends_until] {
+            *end = end.filter(|end| after(*end, self.una));
+        }
+        self.holed &= self.repairs_until.is_some();
         if self.slow_start {
             self.grown += octets;
             self.slow_start = self.grown < capacity;
@@ -164,15 +225,19 @@ mod tests {
             window: 0,
             flags: segment::ACK,
             payload,
+            options: false,
         }
     }
 
     fn established(isn: u32) -> Sender {
         let mut sender = Sender::new(Congestion::Cubic, 10, 1460, 1 << 20);
-        sender.on_sent(&Segment {
-            flags: segment::SYN,
-            ..data(isn, 0)
-        });
+        sender.on_sent(
+            &Segment {
+                flags: segment::SYN,
+                ..data(isn, 0)
+            },
+            false,
+        );
         sender
     }
 
@@ -192,7 +257,7 @@ mod tests {
         let mut sender = established(isn);
         let first = isn.wrapping_add(1);
         for n in 0..4 {
-            sender.on_sent(&data(first.wrapping_add(n * 1460), 1460));
+            sender.on_sent(&data(first.wrapping_add(n * 1460), 1460), false);
         }
         let shown = |s: &Sender, octets| -> Vec<u32> {
             let pieces = s.split(first.wrapping_add(octets));
@@ -206,7 +271,7 @@ mod tests {
             [],
             "never sent, so smoltcp must judge it"
         );
-        sender.on_sent(&data(first, 1460));
+        sender.on_sent(&data(first, 1460), false);
         assert_eq!(sender.retransmissions, 1);
         assert_eq!(shown(&sender, 5840), []);
     }
@@ -219,12 +284,12 @@ mod tests {
             "a full segment waits: no cutting"
         );
         assert!(!sender.holds_back(100, false));
-        sender.on_sent(&data(100, 1460));
+        sender.on_sent(&data(100, 1460), false);
         assert!(
             !sender.holds_back(1560, false),
             "only a full one is in flight"
         );
-        sender.on_sent(&data(1560, 100));
+        sender.on_sent(&data(1560, 100), false);
         assert!(sender.holds_back(1660, false));
         assert!(!sender.holds_back(1660, true));
         sender.on_acked(1560, 1 << 20);

@@ -3,6 +3,7 @@
 mod congestion;
 mod determinism;
 mod harness;
+mod property;
 mod tcp;
 mod traps;
 mod udp;

@@ -13,7 +13,7 @@ use crate::frame::{BufferPool, Frame, FrameMeta};
 /// worker runs, changes no octet. smoltcp's `Interface` holds two things that could break this.
 /// Its `now` is set by every call. Its random generator draws the initial sequence number of each
 /// connection, so the shared interfaces never open one: that is done on an interface of its own,
-/// made for the purpose from the stack's seed (see [`StackWorker::seeded`]).
+/// made for the purpose from the stack's seed (see `StackWorker::seeded`).
 #[derive(Default)]
 pub struct StackWorker {
     /// Buffers of frames.

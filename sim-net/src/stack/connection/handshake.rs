@@ -46,7 +46,7 @@ impl Connection {
 
     fn on_peer_syn(&mut self) {
         if let Origin::Passive { syn, .. } = &self.origin {
-            let options = segment::SynOptions::read(syn);
+            let options = segment::Options::read(syn);
             self.peer_isn = Segment::read(syn).map_or(0, |s| s.seq);
             self.limit_mss(options.mss);
         }
@@ -72,7 +72,7 @@ impl Connection {
     ) {
         if segment.has(segment::SYN) && self.view().state() == State::SynSent {
             self.peer_isn = segment.seq;
-            self.limit_mss(segment::SynOptions::read(packet).mss);
+            self.limit_mss(segment::Options::read(packet).mss);
             // A lost SYN has set the threshold to two segments. A new controller knows nothing of
             // it, and learns the segment size from this very segment.
             let controller = controller(config.congestion);
@@ -134,6 +134,7 @@ impl Connection {
         if config.quick_acks == 0 {
             self.delay_acks(config);
         }
+        self.probe.on_acked(now, self.sender.una(), false);
         self.prime(now, port, packet, segment);
         if let Origin::Passive { syn, .. } = &mut self.origin {
             port.buffers.give(std::mem::take(syn));
@@ -146,7 +147,7 @@ impl Connection {
     /// Acknowledges the phantom octets (see [`crate::stack::sender`]).
     fn prime(&mut self, now: SimTime, port: &mut Port<'_>, packet: &[u8], segment: &Segment) {
         let scale = match segment.has(segment::SYN) {
-            true => segment::SynOptions::read(packet).window_scale,
+            true => segment::Options::read(packet).window_scale,
             false => None,
         };
         // A SYN's window is not scaled, that of an acknowledgement is. Rounding up stays within
@@ -156,7 +157,7 @@ impl Connection {
         let seq = self.expected_seq();
         let (at, meta) = (self.clock.read(now), self.meta(now));
         let mut replies = Vec::new();
-        let start = self.sender.start();
+        let start = self.sender.una();
         let mut left = self.sender.priming as usize;
         let mut next = self.sender.first_priming();
         while left > 0 {

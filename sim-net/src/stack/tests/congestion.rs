@@ -135,21 +135,25 @@ fn one_clean_flow_fills_ten_gigabits() {
 
 #[test]
 fn random_loss_costs_what_mathis_says() {
-    let expected = mathis(0.001, 100e-6);
-    for congestion in [Congestion::Cubic, Congestion::Reno] {
-        let mut net = fast(congestion, 1 << 30);
-        loses(&mut net, 100, 1);
-        start(&mut net, 1);
-        let rate = goodput(
-            &mut net,
-            SimDuration::from_ms(200),
-            SimDuration::from_ms(1200),
-        )[0];
-        let ratio = rate / expected;
-        assert!(
-            (1.0 / 1.5..1.5).contains(&ratio),
-            "{congestion:?}: {rate} Gbit/s"
-        );
+    // At one percent the window is ten segments, and too few acknowledgements come back to repair
+    // each loss in a round trip.
+    for (per_100_000, tolerance, low) in [(100, 1.5, 1.0 / 1.5), (1000, 1.5, 0.35)] {
+        let expected = mathis(per_100_000 as f64 / 1e5, 100e-6);
+        for congestion in [Congestion::Cubic, Congestion::Reno] {
+            let mut net = fast(congestion, 1 << 30);
+            loses(&mut net, per_100_000, 1);
+            start(&mut net, 1);
+            let rate = goodput(
+                &mut net,
+                SimDuration::from_ms(200),
+                SimDuration::from_ms(900),
+            )[0];
+            let ratio = rate / expected;
+            assert!(
+                (low..tolerance).contains(&ratio),
+                "{congestion:?}: {rate} Gbit/s"
+            );
+        }
     }
 }
 
@@ -172,17 +176,51 @@ fn two_flows_share_a_bottleneck() {
 }
 
 #[test]
-fn a_flow_that_overruns_a_queue_at_its_start_recovers() {
+fn a_flow_that_overruns_a_queue_at_its_start_recovers_without_a_timeout() {
     for congestion in [Congestion::Cubic, Congestion::Reno] {
-        let mut net = fast(congestion, 256 << 10);
-        net.links[CLIENT].rate = GBIT;
-        start(&mut net, 1);
-        let rate = goodput(
-            &mut net,
-            SimDuration::from_ms(1000),
-            SimDuration::from_ms(2000),
-        )[0];
-        assert!(net.links[CLIENT].dropped > 0, "the queue was overrun");
-        assert!(rate > 0.85, "{congestion:?}: {rate} Gbit/s");
+        for (gbit, queue) in [(1, 64 << 10), (1, 256 << 10), (10, 256 << 10)] {
+            let mut net = fast(congestion, queue);
+            net.links[CLIENT].rate = gbit * GBIT;
+            start(&mut net, 1);
+            let rate = goodput(&mut net, SimDuration::ZERO, SimDuration::from_ms(100))[0];
+            assert!(net.links[CLIENT].dropped > 0, "the queue was overrun");
+            assert_eq!(net.hosts[CLIENT].timers_fired, 0);
+            let full = gbit as f64 * MSS as f64 / 1538.0;
+            assert!(
+                rate > 0.85 * full && rate < full,
+                "{congestion:?}: {rate} Gbit/s"
+            );
+        }
     }
+}
+
+/// How long two lost segments at the end of a flight of five take to be repaired.
+fn tail_repaired_after(tail_loss_probe: bool) -> SimDuration {
+    let config = StackConfig {
+        tail_loss_probe,
+        ..StackConfig::default()
+    };
+    let mut net = Net::with(SimDuration::from_ms(1), config);
+    let (client, server) = net.pair();
+    let mut data = 0;
+    net.links[CLIENT].treat = Box::new(move |frame, _| {
+        data += u32::from(crate::headers::payload_len(&frame.data) > 0);
+        if data == 4 || data == 5 {
+            return Treatment::Drop;
+        }
+        Treatment::Pass
+    });
+    let begin = net.now;
+    net.send_all(CLIENT, client, 5 * MSS, false);
+    net.run_out();
+    assert_eq!(net.hosts[SERVER].received[&server], 5 * MSS);
+    let last = net.hosts[SERVER].events.last().expect("data came").0;
+    last.saturating_since(begin)
+}
+
+#[test]
+fn the_tail_of_a_flight_is_probed_for() {
+    let (with, without) = (tail_repaired_after(true), tail_repaired_after(false));
+    assert!(without > SimDuration::from_ms(200), "{without}");
+    assert!(with < SimDuration::from_ms(60), "{with}");
 }
