@@ -96,7 +96,8 @@ struct Session {
 pub struct Server {
     roles: Vec<(FlowTag, Role)>,
     sessions: LookupMap<ConnId, Session>,
-    calls: LookupMap<ConnId, Job>,
+    /// Connections to other servers; the request that one is in use for, if any.
+    upstream: LookupMap<ConnId, Option<Job>>,
     ready: VecDeque<Job>,
     computing: Option<Job>,
 }
@@ -155,7 +156,7 @@ impl Server {
             SocketEvent::UdpReadable { udp, .. } => self.read_datagrams(udp, os),
             _ => {
                 let Some(conn) = event.conn() else { return };
-                if self.calls.contains_key(&conn) || self.is_idle_call(conn) {
+                if self.upstream.contains_key(&conn) {
                     self.on_call(event, conn, os);
                 } else {
                     self.on_session(event, conn, os);
@@ -312,7 +313,7 @@ impl Server {
         };
         if let Some(conn) = call.idle.pop() {
             os.send(conn, call.request);
-            self.calls.insert(conn, job);
+            self.upstream.insert(conn, Some(job));
             return;
         }
         let target = call.targets[call.next_target % call.targets.len()];
@@ -320,7 +321,7 @@ impl Server {
         let buffers = Buffers::for_messages(call.response, call.request);
         match os.connect(target, job.tag, buffers) {
             Ok(conn) => {
-                self.calls.insert(conn, job);
+                self.upstream.insert(conn, Some(job));
             }
             Err(_) => self.give_up(job, os),
         }
@@ -366,17 +367,10 @@ impl Server {
         }
     }
 
-    fn is_idle_call(&self, conn: ConnId) -> bool {
-        self.roles.iter().any(|(_, role)| match role {
-            Role::Answer { calls, .. } => calls.iter().any(|call| call.idle.contains(&conn)),
-            _ => false,
-        })
-    }
-
     fn on_call(&mut self, event: SocketEvent, conn: ConnId, os: &mut Os<'_, '_, '_>) {
         match event {
             SocketEvent::Connected { .. } => {
-                let Some(job) = self.calls.get(&conn).copied() else {
+                let Some(job) = self.upstream.get(&conn).copied().flatten() else {
                     return;
                 };
                 if let Some(Role::Answer { calls, .. }) = self.role(job.tag) {
@@ -391,7 +385,7 @@ impl Server {
 
     fn read_call(&mut self, conn: ConnId, os: &mut Os<'_, '_, '_>) {
         let read = os.recv(conn, usize::MAX);
-        let Some(job) = self.calls.get_mut(&conn) else {
+        let Some(Some(job)) = self.upstream.get_mut(&conn) else {
             return;
         };
         job.missing = job.missing.saturating_sub(read);
@@ -399,7 +393,7 @@ impl Server {
             return;
         }
         let job = *job;
-        self.calls.remove(&conn);
+        self.upstream.insert(conn, None);
         if let Some(Role::Answer { calls, .. }) = self.role(job.tag) {
             calls[job.step].idle.push(conn);
         }
@@ -414,15 +408,19 @@ impl Server {
 
     /// The connection of a call has ended; an idle one is forgotten, one in use fails its request.
     fn lose_call(&mut self, conn: ConnId, os: &mut Os<'_, '_, '_>) {
+        match self.upstream.remove(&conn).flatten() {
+            Some(job) => self.give_up(job, os),
+            None => self.forget_idle(conn),
+        }
+    }
+
+    fn forget_idle(&mut self, conn: ConnId) {
         for (_, role) in &mut self.roles {
             if let Role::Answer { calls, .. } = role {
                 for call in calls {
                     call.idle.retain(|&idle| idle != conn);
                 }
             }
-        }
-        if let Some(job) = self.calls.remove(&conn) {
-            self.give_up(job, os);
         }
     }
 }
