@@ -40,9 +40,10 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
         seed: input::seed(&loaded.scenario, &args.measure),
         threads: threads(args.jobs),
     };
+    // Before the first file is opened: from here on an interrupt cleans up.
+    let stop = interrupt::install();
     let mut outputs = Outputs::new();
     outputs.open_in(&args.out, &FILES)?;
-    let stop = interrupt::install();
     if !args.quiet {
         input::warn_debug_build();
     }

@@ -34,6 +34,8 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
     let lowered = lower(&loaded.scenario, args.mode, &measure, loaded.policy)
         .map_err(|refusal| Failure::bad_input(format!("{} refused: {refusal}", args.mode)))?;
     let seed = input::seed(&loaded.scenario, &args.measure);
+    // Before the first file is opened: from here on an interrupt cleans up.
+    let stop = interrupt::install();
     let mut outputs = Outputs::new();
     if let Some(path) = &args.pcap {
         outputs.open(path)?;
@@ -41,7 +43,6 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.out {
         outputs.open_in(folder, &["run.json"])?;
     }
-    let stop = interrupt::install();
     input::warn_debug_build();
     let wanted = args.capture.as_deref().unwrap_or_default();
     let keep = |machine: &str| machine.contains(wanted);

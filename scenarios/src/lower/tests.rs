@@ -250,3 +250,47 @@ fn modes_and_idle_tasks_share_the_arrivals() {
         "another replication"
     );
 }
+
+#[test]
+fn runs_are_collected_in_order_and_stop_when_asked() {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use crate::run::{Matrix, RunError, execute};
+
+    let scenario = scenario(DYNAMIC, "");
+    let measure = MeasurePlan {
+        warmup: sim_core::SimDuration::ZERO,
+        duration: sim_core::SimDuration::from_ms(20),
+        cooldown: sim_core::SimDuration::ZERO,
+    };
+    let lowered = |mode| lower(&scenario, mode, &measure, NonePolicy::AsWritten).unwrap();
+    let (host, bridge) = (lowered(Mode::Host), lowered(Mode::Bridge));
+    let plans = [(Mode::Host, &host.plan), (Mode::Bridge, &bridge.plan)];
+    let digests = |threads, stop: bool| {
+        let matrix = Matrix {
+            plans: &plans,
+            replications: 3,
+            seed: 1,
+            threads,
+        };
+        let runs = execute(&matrix, &Arc::new(AtomicBool::new(stop)), &|| ())?;
+        let digest = |run: &crate::run::Run| (run.replication.index, run.replication.digest);
+        Ok::<_, RunError>(
+            runs.iter()
+                .map(|r| r.iter().map(digest).collect())
+                .collect(),
+        )
+    };
+    let one: Vec<Vec<(u32, u64)>> = digests(1, false).unwrap();
+    assert_eq!(digests(4, false).unwrap(), one);
+    for mode in &one {
+        assert_eq!(
+            mode.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
+            [0, 1, 2]
+        );
+    }
+    assert_ne!(one[0][0].1, one[1][0].1, "the modes differ");
+    assert_ne!(one[0][0].1, one[0][1].1, "the replications differ");
+    assert_eq!(digests(2, true), Err(RunError::Interrupted));
+}

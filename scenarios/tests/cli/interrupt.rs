@@ -19,7 +19,7 @@ fn an_interrupted_comparison_leaves_nothing_behind() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Its files are open, so the handler is about to be there.
+        // Once its files are open, the handler is there.
         let opened = || home.listing().len() > 2;
         for _ in 0..600 {
             if opened() {
@@ -28,7 +28,6 @@ fn an_interrupted_comparison_leaves_nothing_behind() {
             sleep(Duration::from_millis(100));
         }
         assert!(opened(), "no output file was opened");
-        sleep(Duration::from_millis(500));
         let id = child.id().to_string();
         assert!(
             Command::new("kill")
