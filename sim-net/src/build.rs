@@ -128,6 +128,10 @@ pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, B
         .into_iter()
         .map(|builder| builder.finish())
         .unzip();
+    let mut machines = machines;
+    for machine in &mut machines {
+        machine.measured = (times.start, times.end);
+    }
     let mut engine = Engine::new(machines, fabric.min_latency());
     start(&mut engine, &starts);
     Ok(World::new(engine, plan, clients.reach, placements, times))

@@ -51,18 +51,12 @@ drop_reasons! {
     BwInAllowance => "bw_in_allowance_exceeded",
     /// The instance exceeded its packet rate allowance.
     PpsAllowance => "pps_allowance_exceeded",
-    /// The instance exceeded its allowance of tracked connections.
-    ConntrackAllowance => "conntrack_allowance_exceeded",
-    /// The interface exceeded 1024 packets per second to link-local services.
-    LinklocalAllowance => "linklocal_allowance_exceeded",
     /// One flow exceeded the single-flow limit, and its queue was full.
     FlowLimit => "flow_limit",
     /// No egress rule of the security groups allows it.
     SecurityGroupEgress => "security_group_egress",
     /// No ingress rule of the security groups allows it.
     SecurityGroupIngress => "security_group_ingress",
-    /// A network ACL denies it.
-    NetworkAcl => "network_acl",
     /// The source address does not belong to the sending interface.
     SourceCheck => "source_check",
     /// The destination address does not belong to the receiving interface.

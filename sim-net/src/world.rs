@@ -73,7 +73,7 @@ pub struct WorkloadOutcome {
     pub errors: BTreeMap<&'static str, u64>,
     /// Payload octets that reached the receiving program in the measured interval.
     pub bytes: u64,
-    /// Time by part of the path, over the whole run.
+    /// Time by part of the path, in the measured interval.
     pub hops: Vec<Hop>,
     /// The client's address as the server saw it.
     pub source_seen: Option<Ipv4Addr>,

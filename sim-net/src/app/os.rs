@@ -263,6 +263,8 @@ pub fn udp_options(tag: FlowTag) -> SocketOptions {
 fn error_kind(error: SocketError) -> ErrorKind {
     match error {
         SocketError::AddressInUse { .. } => ErrorKind::AddressInUse,
-        _ => ErrorKind::PortsExhausted,
+        SocketError::PortsExhausted { .. } => ErrorKind::PortsExhausted,
+        SocketError::MessageTooLong { .. } => ErrorKind::MessageTooLong,
+        SocketError::InvalidDestination { .. } | SocketError::Closed => ErrorKind::InvalidSocket,
     }
 }

@@ -80,20 +80,34 @@ pub struct HopCell {
     pub total: SimDuration,
 }
 
-/// Time by workload and component.
+/// Time by workload and component, of what happens while it measures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HopTable(Vec<[HopCell; Component::ALL.len()]>);
+pub struct HopTable {
+    rows: Vec<[HopCell; Component::ALL.len()]>,
+    measuring: bool,
+}
 
 impl HopTable {
     /// A table for `tags` workloads.
     #[must_use]
     pub fn new(tags: usize) -> Self {
-        Self(vec![[HopCell::default(); Component::ALL.len()]; tags])
+        Self {
+            rows: vec![[HopCell::default(); Component::ALL.len()]; tags],
+            measuring: true,
+        }
+    }
+
+    /// Starts or stops counting.
+    pub fn measure(&mut self, measuring: bool) {
+        self.measuring = measuring;
     }
 
     /// Adds one visit.
     pub fn add(&mut self, tag: FlowTag, component: Component, time: SimDuration) {
-        if let Some(row) = self.0.get_mut(tag.index()) {
+        if !self.measuring {
+            return;
+        }
+        if let Some(row) = self.rows.get_mut(tag.index()) {
             let cell = &mut row[component as usize];
             cell.visits += 1;
             cell.total += time;
@@ -103,12 +117,12 @@ impl HopTable {
     /// The cell of a workload and component.
     #[must_use]
     pub fn get(&self, tag: FlowTag, component: Component) -> HopCell {
-        self.0[tag.index()][component as usize]
+        self.rows[tag.index()][component as usize]
     }
 
     /// Adds what another machine has counted.
     pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+        for (mine, theirs) in self.rows.iter_mut().zip(&other.rows) {
             for (a, b) in mine.iter_mut().zip(theirs) {
                 a.visits += b.visits;
                 a.total += b.total;

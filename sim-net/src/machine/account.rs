@@ -74,6 +74,10 @@ error_kinds! {
     NetworkUnreachable => "network_unreachable",
     /// No local port was left.
     PortsExhausted => "ports_exhausted",
+    /// The datagram is larger than the route's MTU.
+    MessageTooLong => "message_too_long",
+    /// The destination is none, or the socket is closed.
+    InvalidSocket => "invalid_socket",
     /// The address is in use.
     AddressInUse => "address_in_use",
     /// The peer closed before the answer was whole.

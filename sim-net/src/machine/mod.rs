@@ -14,7 +14,7 @@ mod sockets;
 
 use std::sync::Arc;
 
-use sim_core::{Context, EntityId, IndexVec};
+use sim_core::{Context, EntityId, IndexVec, SimTime};
 
 pub use self::account::{
     Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, ProbeResult, WorkloadRecord,
@@ -46,7 +46,7 @@ pub struct EniDevice {
     /// Octets that the kernel has handed over but the queue has not yet taken.
     pub handed_over: u64,
     /// When the last of them will be.
-    pub handed_over_until: sim_core::SimTime,
+    pub handed_over_until: SimTime,
     /// How many frames those are.
     pub handed_over_frames: u64,
     /// Frames that the single-flow limit holds.
@@ -97,6 +97,8 @@ pub struct Machine {
     pub fabric: Arc<Fabric>,
     /// Counters and records.
     pub account: Account,
+    /// The interval in which time is accounted to components.
+    pub measured: (SimTime, SimTime),
     meter: Meter,
     frames: FrameStore,
     emitted: Vec<Frame>,
@@ -134,6 +136,7 @@ impl Machine {
             apps: IndexVec::new(),
             fabric,
             account,
+            measured: (SimTime::ZERO, SimTime::MAX),
             meter: Meter::new(profile, tags),
             frames: FrameStore::default(),
             emitted: Vec::new(),

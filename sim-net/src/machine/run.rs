@@ -32,6 +32,10 @@ impl Partition for Machine {
         worker: &mut StackWorker,
     ) {
         let env = &mut Env { ctx, worker };
+        let (start, end) = self.measured;
+        self.meter
+            .hops
+            .measure(start <= env.ctx.now() && env.ctx.now() < end);
         match event {
             Event::Arrive { eni, frame } => self.on_arrive(env, eni, frame),
             Event::Ring { eni, frame } => {

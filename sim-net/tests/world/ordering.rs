@@ -12,6 +12,8 @@ use crate::support::{app_of, container, ping_pong, plan, run, target, task};
 /// sockets.
 fn cpu_per_request(mut plan: Plan, from: Place, to: Place, protocol: Protocol) -> f64 {
     plan.workloads = vec![ping_pong(from, target(to, 80), protocol, 100)];
+    // The handshake is over by then.
+    plan.measure.warmup = SimDuration::from_ms(20);
     let outcome = run(&plan);
     let workload = &outcome.workloads[0];
     assert!(
