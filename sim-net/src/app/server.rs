@@ -36,8 +36,6 @@ pub enum Role {
         /// Octets for each connection.
         bytes: Option<u64>,
     },
-    /// Echoes a datagram, accepts a connection.
-    Greet,
 }
 
 /// A request that a server makes to answer one.
@@ -112,22 +110,17 @@ impl Server {
         }
     }
 
-    /// The buffers that its connections need.
-    #[must_use]
-    pub fn buffers(&self) -> Buffers {
-        let mut buffers = Buffers::for_messages(0, 0);
-        for (_, role) in &self.roles {
-            let needed = match role {
+    /// The buffers that the connections of each workload need.
+    pub fn buffers(&self) -> impl Iterator<Item = (FlowTag, Buffers)> + '_ {
+        self.roles.iter().map(|(tag, role)| {
+            let buffers = match role {
                 Role::Answer {
                     request, response, ..
                 } => Buffers::for_messages(*request, *response),
                 Role::Sink | Role::Source { .. } => Buffers::for_bulk(),
-                Role::Greet => continue,
             };
-            buffers.recv = buffers.recv.max(needed.recv);
-            buffers.send = buffers.send.max(needed.send);
-        }
-        buffers
+            (*tag, buffers)
+        })
     }
 
     fn role(&mut self, tag: FlowTag) -> Option<&mut Role> {

@@ -12,7 +12,7 @@ use crate::cpu::Ingress;
 use crate::eni::{Eni, EniPlan};
 use crate::frame::Mac;
 use crate::headers::Protocol;
-use crate::ids::{AppId, BridgeId, CoreId, EniId, FlowTag, IfaceId, NetnsId};
+use crate::ids::{AppId, BridgeId, CoreId, EniId, FlowTag, IfaceId, ListenerId, NetnsId};
 use crate::kernel::bridge::Bridge;
 use crate::kernel::netfilter::Netfilter;
 use crate::kernel::netfilter::docker::{self, DockerRules};
@@ -217,6 +217,7 @@ impl MachineBuilder {
             AGENT_METADATA,
             buffers,
         )
+        .map(|_| ())
     }
 
     fn add_bridge(&mut self, name: &str, network: Ipv4Net) -> BridgeId {
@@ -408,6 +409,7 @@ impl MachineBuilder {
         if port.protocol == Protocol::Tcp {
             let app = self.add_app(root, App::Proxy(Proxy::new(to)), CoreId::new(0));
             self.listen(root, app, None, port.host_port, Proxy::buffers())
+                .map(|_| ())
         } else {
             let app = AppId::new(self.machine.apps.len());
             let udp = self.bind(root, app, port.host_port)?;
@@ -423,7 +425,7 @@ impl MachineBuilder {
         addr: Option<Ipv4Addr>,
         port: u16,
         buffers: Buffers,
-    ) -> Result<(), BuildError> {
+    ) -> Result<ListenerId, BuildError> {
         let tag = self.idle_tag;
         let options = SocketOptions {
             tag,
@@ -436,7 +438,6 @@ impl MachineBuilder {
         let ns = &mut self.machine.netns[netns];
         ns.stack
             .listen(app, addr, port, options, LISTEN_BACKLOG)
-            .map(|_| ())
             .map_err(|_| BuildError::port_taken(name, &ns.name, port, Protocol::Tcp))
     }
 
@@ -466,11 +467,16 @@ impl MachineBuilder {
         roles: Vec<(FlowTag, crate::app::Role)>,
     ) -> Result<(), BuildError> {
         let server = Server::new(roles);
-        let buffers = server.buffers();
+        let buffers: Vec<_> = server.buffers().collect();
         let core = self.program_core();
         let app = self.add_app(netns, App::Server(Box::new(server)), core);
         if protocol == Protocol::Tcp {
-            self.listen(netns, app, None, port, buffers)
+            let listener = self.listen(netns, app, None, port, Buffers::for_messages(0, 0))?;
+            for (tag, Buffers { recv, send }) in buffers {
+                let stack = &mut self.machine.netns[netns].stack;
+                stack.set_buffers(listener, tag, recv, send);
+            }
+            Ok(())
         } else {
             self.bind(netns, app, port).map(|_| ())
         }

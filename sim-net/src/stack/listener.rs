@@ -14,7 +14,7 @@ use super::error::SocketError;
 use super::options::SocketOptions;
 use super::worker::StackWorker;
 use crate::frame::Frame;
-use crate::ids::{AppId, ConnId, ListenerId};
+use crate::ids::{AppId, ConnId, FlowTag, ListenerId};
 use crate::verdict::DropReason;
 
 /// One listening socket.
@@ -24,6 +24,7 @@ pub(super) struct Listener {
     addr: Option<Ipv4Addr>,
     port: u16,
     options: SocketOptions,
+    buffers: Vec<(FlowTag, usize, usize)>,
     backlog: usize,
     /// Connections whose handshake is under way.
     pub(super) half_open: usize,
@@ -58,11 +59,20 @@ impl Stack {
             addr,
             port,
             options,
+            buffers: Vec::new(),
             backlog,
             half_open: 0,
             open: true,
         });
         Ok(id)
+    }
+
+    /// Gives connections of one workload buffers of their own size, in octets, as a program would
+    /// that knows what it is going to serve.
+    pub fn set_buffers(&mut self, listener: ListenerId, tag: FlowTag, recv: usize, send: usize) {
+        self.listeners[listener.index()]
+            .buffers
+            .push((tag, recv, send));
     }
 
     /// Stops listening. Connections live on, even half-open ones.
@@ -87,6 +97,7 @@ impl Stack {
         let Listener {
             owner,
             options,
+            buffers,
             backlog,
             half_open,
             ..
@@ -96,11 +107,14 @@ impl Stack {
         }
         *half_open += 1;
         let owner = *owner;
-        let options = SocketOptions {
+        let mut options = SocketOptions {
             tag: frame.meta.tag,
             mtu: options.mtu.min(mtu),
             ..*options
         };
+        if let Some(&(_, recv, send)) = buffers.iter().find(|(tag, ..)| *tag == options.tag) {
+            (options.recv_buffer, options.send_buffer) = (recv, send);
+        }
         let (local, remote) = ends;
         let id = self.connections.reserve(now);
         let key = ConnKey::new(local, remote);
