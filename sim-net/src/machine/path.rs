@@ -27,6 +27,13 @@ pub(super) struct Hop {
     pub(super) src: Ipv4Addr,
 }
 
+/// Where a packet comes from and goes to, as a hook sees it.
+#[derive(Clone, Copy, Debug)]
+struct Ifaces {
+    incoming: Option<IfaceId>,
+    outgoing: Option<IfaceId>,
+}
+
 impl Machine {
     /// A packet has come in by an interface of a namespace.
     pub(super) fn ip_receive(
@@ -34,24 +41,19 @@ impl Machine {
         env: &mut Env<'_, '_>,
         netns: NetnsId,
         iface: IfaceId,
-        mut frame: Frame,
+        frame: Frame,
     ) {
         if headers::five_tuple(&frame.data).is_none() {
             return self.drop_frame(env, frame, DropReason::Malformed);
         }
         let mut state = PacketState::default();
-        let verdict = self.hook(
-            env,
-            netns,
-            Hook::Prerouting,
-            &mut frame,
-            &mut state,
-            Some(iface),
-            None,
-        );
-        if !self.accepted(env, netns, verdict, &mut frame) {
-            return self.finish_refused(env, frame, verdict);
-        }
+        let ifaces = Ifaces {
+            incoming: Some(iface),
+            outgoing: None,
+        };
+        let Some(frame) = self.hook(env, netns, Hook::Prerouting, ifaces, &mut state, frame) else {
+            return;
+        };
         let dst = headers::dst_addr(&frame.data);
         let ns = &self.netns[netns];
         if ns.ifaces[iface].kind != IfaceKind::Loopback
@@ -60,22 +62,12 @@ impl Machine {
         {
             return self.drop_frame(env, frame, DropReason::MartianAddress);
         }
-        if ns.is_local(dst) {
-            let verdict = self.hook(
-                env,
-                netns,
-                Hook::Input,
-                &mut frame,
-                &mut state,
-                Some(iface),
-                None,
-            );
-            if !self.accepted(env, netns, verdict, &mut frame) {
-                return self.finish_refused(env, frame, verdict);
-            }
-            return self.deliver(env, netns, frame);
+        if !ns.is_local(dst) {
+            return self.forward(env, netns, iface, state, frame);
         }
-        self.forward(env, netns, iface, frame, state);
+        if let Some(frame) = self.hook(env, netns, Hook::Input, ifaces, &mut state, frame) {
+            self.deliver(env, netns, frame);
+        }
     }
 
     fn forward(
@@ -83,8 +75,8 @@ impl Machine {
         env: &mut Env<'_, '_>,
         netns: NetnsId,
         iface: IfaceId,
-        mut frame: Frame,
         mut state: PacketState,
+        mut frame: Frame,
     ) {
         if !self.netns[netns].forwarding {
             return self.drop_frame(env, frame, DropReason::ForwardingOff);
@@ -107,47 +99,34 @@ impl Machine {
         }
         headers::decrement_ttl(&mut frame.data);
         self.meter.charge(Primitive::IpForward, frame.packet_len());
-        let (from, to) = (Some(iface), Some(hop.iface));
-        let verdict = self.hook(env, netns, Hook::Forward, &mut frame, &mut state, from, to);
-        if !self.accepted(env, netns, verdict, &mut frame) {
-            return self.finish_refused(env, frame, verdict);
+        let ifaces = Ifaces {
+            incoming: Some(iface),
+            outgoing: Some(hop.iface),
+        };
+        let passed = self
+            .hook(env, netns, Hook::Forward, ifaces, &mut state, frame)
+            .and_then(|f| self.hook(env, netns, Hook::Postrouting, ifaces, &mut state, f));
+        if let Some(frame) = passed {
+            self.transmit(env, netns, hop, frame);
         }
-        let verdict = self.hook(
-            env,
-            netns,
-            Hook::Postrouting,
-            &mut frame,
-            &mut state,
-            from,
-            to,
-        );
-        if !self.accepted(env, netns, verdict, &mut frame) {
-            return self.finish_refused(env, frame, verdict);
-        }
-        self.transmit(env, netns, hop, frame);
     }
 
     /// A stack or the kernel of a namespace has made a packet.
-    pub(super) fn ip_output(&mut self, env: &mut Env<'_, '_>, netns: NetnsId, mut frame: Frame) {
+    pub(super) fn ip_output(&mut self, env: &mut Env<'_, '_>, netns: NetnsId, frame: Frame) {
         self.account.sent(&frame);
+        let mut state = PacketState::default();
         let dst = headers::dst_addr(&frame.data);
         let mut hop = match self.route(netns, dst) {
             Ok(hop) => hop,
             Err(reason) => return self.drop_frame(env, frame, reason),
         };
-        let mut state = PacketState::default();
-        let verdict = self.hook(
-            env,
-            netns,
-            Hook::Output,
-            &mut frame,
-            &mut state,
-            None,
-            Some(hop.iface),
-        );
-        if !self.accepted(env, netns, verdict, &mut frame) {
-            return self.finish_refused(env, frame, verdict);
-        }
+        let out = |hop: Hop| Ifaces {
+            incoming: None,
+            outgoing: Some(hop.iface),
+        };
+        let Some(frame) = self.hook(env, netns, Hook::Output, out(hop), &mut state, frame) else {
+            return;
+        };
         let translated = headers::dst_addr(&frame.data);
         if translated != dst {
             hop = match self.route(netns, translated) {
@@ -155,19 +134,9 @@ impl Machine {
                 Err(reason) => return self.drop_frame(env, frame, reason),
             };
         }
-        let verdict = self.hook(
-            env,
-            netns,
-            Hook::Postrouting,
-            &mut frame,
-            &mut state,
-            None,
-            Some(hop.iface),
-        );
-        if !self.accepted(env, netns, verdict, &mut frame) {
-            return self.finish_refused(env, frame, verdict);
+        if let Some(frame) = self.hook(env, netns, Hook::Postrouting, out(hop), &mut state, frame) {
+            self.transmit(env, netns, hop, frame);
         }
-        self.transmit(env, netns, hop, frame);
     }
 
     /// The routing decision of a namespace.
@@ -194,20 +163,17 @@ impl Machine {
         })
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a hook's arguments are the kernel's"
-    )]
+    /// Asks the rules at one hook; gives the packet back, rewritten or not, if it may pass. One that
+    /// may not is counted, and its sender told where the rule says so.
     fn hook(
         &mut self,
-        env: &Env<'_, '_>,
+        env: &mut Env<'_, '_>,
         netns: NetnsId,
         hook: Hook,
-        frame: &mut Frame,
+        Ifaces { incoming, outgoing }: Ifaces,
         state: &mut PacketState,
-        in_iface: Option<IfaceId>,
-        out_iface: Option<IfaceId>,
-    ) -> NfVerdict {
+        mut frame: Frame,
+    ) -> Option<Frame> {
         let Netns {
             netfilter,
             addresses,
@@ -215,50 +181,31 @@ impl Machine {
             ..
         } = &mut self.netns[netns];
         let Some(netfilter) = netfilter else {
-            return NfVerdict::Accept;
+            return Some(frame);
         };
         let ctx = PacketContext {
             now: env.ctx.now(),
-            in_iface,
-            out_iface,
+            in_iface: incoming,
+            out_iface: outgoing,
             is_local: &|addr| netns::is_local(addresses, addr),
-            out_addr: out_iface
+            out_addr: outgoing
                 .and_then(|i| ifaces[i].addr)
                 .unwrap_or(Ipv4Addr::UNSPECIFIED),
         };
-        netfilter.run(hook, &mut frame.data, state, &ctx, &mut self.meter)
-    }
-
-    /// Whether a verdict lets the packet pass; answers the sender where it says so.
-    fn accepted(
-        &mut self,
-        env: &mut Env<'_, '_>,
-        netns: NetnsId,
-        verdict: NfVerdict,
-        frame: &mut Frame,
-    ) -> bool {
-        match verdict {
-            NfVerdict::Accept => true,
-            NfVerdict::Drop(_) => false,
-            NfVerdict::Reject(with, _) => {
-                match with {
-                    RejectWith::TcpReset => self.tcp_reset(env, netns, frame),
-                    RejectWith::PortUnreachable => {
-                        self.icmp_error(env, netns, frame, Unreachable::Port);
-                    }
-                }
-                false
+        let reason = match netfilter.run(hook, &mut frame.data, state, &ctx, &mut self.meter) {
+            NfVerdict::Accept => return Some(frame),
+            NfVerdict::Drop(reason) => reason,
+            NfVerdict::Reject(RejectWith::TcpReset, reason) => {
+                self.tcp_reset(env, netns, &frame);
+                reason
             }
-        }
-    }
-
-    fn finish_refused(&mut self, env: &mut Env<'_, '_>, frame: Frame, verdict: NfVerdict) {
-        match verdict {
-            NfVerdict::Accept => {}
-            NfVerdict::Drop(reason) | NfVerdict::Reject(_, reason) => {
-                self.drop_frame(env, frame, reason);
+            NfVerdict::Reject(RejectWith::PortUnreachable, reason) => {
+                self.icmp_error(env, netns, &frame, Unreachable::Port);
+                reason
             }
-        }
+        };
+        self.drop_frame(env, frame, reason);
+        None
     }
 
     /// Sends an ICMP error about `frame` to its sender, unless the rules for errors forbid it.
