@@ -66,6 +66,14 @@ pub enum BuildError {
         /// TCP or UDP.
         protocol: Protocol,
     },
+    /// A machine's MTU is below what IPv4 allows.
+    #[error("the MTU of `{host}` is {mtu} octets; IPv4 needs at least 68")]
+    MtuTooSmall {
+        /// The machine.
+        host: String,
+        /// The MTU, in octets.
+        mtu: usize,
+    },
     /// A subnet has no address left.
     #[error("interface `{interface}`: {error}")]
     Address {

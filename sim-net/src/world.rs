@@ -13,7 +13,7 @@ use crate::ids::FlowTag;
 use crate::machine::{
     CapturedPacket, ErrorKind, FrameCounts, Machine, ProbeResult, WorkloadRecord,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, WorkloadKind, WorkloadPlan};
 use crate::stack::StackWorker;
 use crate::verdict::DropCounters;
 
@@ -111,7 +111,8 @@ pub struct Outcome {
 pub struct World {
     engine: Engine<Machine>,
     worker: StackWorker,
-    workloads: Vec<String>,
+    /// Name of each workload, and whether it is a transfer.
+    workloads: Vec<(String, bool)>,
     probes: usize,
     idle: FlowTag,
     reach: Vec<Reach>,
@@ -138,7 +139,11 @@ impl World {
         Self {
             engine: engine.with_limits(limits),
             worker: StackWorker::default(),
-            workloads: plan.workloads.iter().map(|w| w.name.clone()).collect(),
+            workloads: plan
+                .workloads
+                .iter()
+                .map(|w| (w.name.clone(), is_transfer(w)))
+                .collect(),
             probes: plan.probes.len(),
             idle: idle_tag(plan),
             reach,
@@ -201,9 +206,15 @@ impl World {
         }
         captured.sort_by(|a: &CapturedPacket, b| (a.at, &a.point).cmp(&(b.at, &b.point)));
         let records = records.unwrap_or_default();
-        let workload = |(index, name): (usize, &String)| {
+        let workload = |(index, (name, transfer)): (usize, &(String, bool))| {
             let tag = FlowTag::new(index);
-            workload_outcome(name, &self.reach[index], &records[index], &hops, tag)
+            let record = &records[index];
+            let mut outcome = workload_outcome(name, &self.reach[index], record, &hops, tag);
+            if *transfer && !record.reached && outcome.outcome == Reach::Measured {
+                let reason = "nothing of the transfer ever arrived".into();
+                outcome.outcome = Reach::Unreachable { reason };
+            }
+            outcome
         };
         Outcome {
             interrupted: stats.stopped == StopReason::Interrupted,
@@ -219,6 +230,10 @@ impl World {
             captured,
         }
     }
+}
+
+fn is_transfer(workload: &WorkloadPlan) -> bool {
+    matches!(workload.kind, WorkloadKind::Bulk { .. })
 }
 
 /// Checks that no frame was lost or made from nothing, on any machine, interface, or in the fabric.

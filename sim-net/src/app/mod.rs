@@ -27,7 +27,7 @@ use crate::ids::FlowTag;
 use crate::stack::SocketEvent;
 
 /// What a program is told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppEvent {
     /// A timer that it asked for.
     Timer(u32),

@@ -9,6 +9,9 @@ use crate::ids::{AppId, ConnId, FlowTag, NetnsId, UdpId};
 use crate::machine::{Env, ErrorKind, Event, Machine, WorkloadRecord};
 use crate::stack::{Datagram, SocketError, SocketOptions};
 
+/// IPv4 and UDP headers, in octets.
+const UDP_HEADERS: usize = 28;
+
 /// Sizes of a socket's buffers, in octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buffers {
@@ -151,8 +154,15 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
         self.machine.netns[self.netns].stack.peer(conn)
     }
 
+    /// Accounts what follows to the workload of a connection.
+    fn account_to(&mut self, conn: ConnId) {
+        let tag = self.machine.netns[self.netns].stack.tag(conn);
+        self.machine.meter_mut().set_tag(tag);
+    }
+
     /// Writes up to `bytes` octets; says how many the socket took.
     pub fn send(&mut self, conn: ConnId, bytes: usize) -> usize {
+        self.account_to(conn);
         let taken = self.machine.netns[self.netns].stack.send(conn, bytes);
         self.charge(Primitive::SyscallSend);
         self.machine
@@ -164,6 +174,7 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
 
     /// Reads up to `max` octets; says how many there were.
     pub fn recv(&mut self, conn: ConnId, max: usize) -> usize {
+        self.account_to(conn);
         let stack = &mut self.machine.netns[self.netns].stack;
         let read = stack.recv(conn, max);
         self.charge(Primitive::SyscallRecv);
@@ -188,6 +199,7 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
 
     /// Closes the sending side.
     pub fn close(&mut self, conn: ConnId) {
+        self.account_to(conn);
         self.charge(Primitive::SyscallClose);
         self.machine.netns[self.netns].stack.shutdown(conn);
         self.machine.poll_conn(self.env, self.netns, conn);
@@ -195,6 +207,7 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
 
     /// Breaks a connection off.
     pub fn abort(&mut self, conn: ConnId) {
+        self.account_to(conn);
         self.charge(Primitive::SyscallClose);
         self.machine.netns[self.netns].stack.abort(conn);
         self.machine.poll_conn(self.env, self.netns, conn);
@@ -229,7 +242,10 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
         self.machine
             .meter_mut()
             .charge(Primitive::CopyFromUser, len);
-        let (src, _) = self.local_for(*to.ip())?;
+        let (src, mtu) = self.local_for(*to.ip())?;
+        if len + UDP_HEADERS > mtu {
+            return Err(ErrorKind::MessageTooLong);
+        }
         self.machine
             .udp_send(self.env, self.netns, udp, (src, to), (len, header), tag)
             .map_err(error_kind)

@@ -89,6 +89,12 @@ pub(super) fn build(
     }
     let first_host = builders.len();
     for (host, interface) in plan.hosts.iter().zip(&addresses.hosts) {
+        if host.mtu < LEAST_MTU {
+            return Err(BuildError::MtuTooSmall {
+                host: host.name.clone(),
+                mtu: host.mtu,
+            });
+        }
         let shape = Shape {
             cores: host.cores,
             profile: &host.profile,
@@ -113,6 +119,9 @@ pub(super) fn build(
         first_host,
     })
 }
+
+/// The smallest MTU of an IPv4 link, in octets. Source: RFC 791, §3.2 (specified).
+const LEAST_MTU: usize = 68;
 
 struct Shape<'a> {
     cores: usize,

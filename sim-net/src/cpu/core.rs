@@ -75,6 +75,10 @@ pub struct Core {
     apps: VecDeque<AppId>,
     slice: Option<Slice>,
     app_turn: bool,
+    /// Until when a computation may not be interrupted: it has its turn.
+    protected_until: SimTime,
+    /// Length of the last pass.
+    pub last_pass: SimDuration,
     /// Until when the present pass lasts.
     pub busy_until: SimTime,
     /// When the core is next looked at; an event for any other time is stale.
@@ -170,37 +174,48 @@ impl Core {
         self.app_turn = self.has_softirq();
     }
 
+    /// The earliest time at which the core can take up something new.
+    #[must_use]
+    pub fn not_before(&self) -> SimTime {
+        self.busy_until.max(self.protected_until)
+    }
+
     /// Decides what comes next at `now`, and interrupts or resumes a computation accordingly.
+    ///
+    /// After a full round of frames a computation has its turn for as long as the round took, as
+    /// two threads that the scheduler treats alike.
     pub fn next_work(&mut self, now: SimTime) -> Work {
         let app_turn = std::mem::take(&mut self.app_turn);
-        let user_waits = self.slice.is_some() || !self.apps.is_empty();
-        if self.has_softirq() && !(app_turn && user_waits && self.slice_is_due(now)) {
+        if app_turn && self.slice.is_some() {
+            self.protected_until = now + self.last_pass;
+        }
+        let user_turn = now < self.protected_until || (app_turn && !self.apps.is_empty());
+        if self.has_softirq() && !user_turn {
             self.interrupt(now);
             return Work::Softirq;
         }
         if let Some(slice) = &mut self.slice {
             let since = *slice.since.get_or_insert(now);
             let end = since + slice.remaining;
-            if now < end {
-                return Work::Compute(end);
+            if now >= end {
+                let Slice { app, token, .. } = *slice;
+                self.busy += slice.remaining;
+                self.slice = None;
+                self.protected_until = SimTime::ZERO;
+                return Work::Computed(app, token);
             }
-            let Slice { app, token, .. } = *slice;
-            self.busy += slice.remaining;
-            self.slice = None;
-            return Work::Computed(app, token);
+            let turn_ends = now < self.protected_until && self.has_softirq();
+            return Work::Compute(if turn_ends {
+                end.min(self.protected_until)
+            } else {
+                end
+            });
         }
         match self.apps.pop_front() {
             Some(app) => Work::App(app),
             None if self.has_softirq() => Work::Softirq,
             None => Work::Idle,
         }
-    }
-
-    /// Whether giving the program its turn would get it anywhere: a computation that has just been
-    /// interrupted only goes on when it can end.
-    fn slice_is_due(&self, now: SimTime) -> bool {
-        self.slice
-            .is_none_or(|s| s.since.unwrap_or(now) + s.remaining <= now)
     }
 
     fn interrupt(&mut self, now: SimTime) {
@@ -235,6 +250,20 @@ mod tests {
         assert_eq!(core.next_work(at(110)), Work::Computed(app, 7));
         assert_eq!(core.next_work(at(110)), Work::Idle);
         assert_eq!(core.busy, SimDuration::from_us(100));
+    }
+
+    #[test]
+    fn a_computation_gets_as_much_time_as_the_round_that_kept_it_waiting() {
+        let mut core = Core {
+            last_pass: SimDuration::from_us(30),
+            ..Core::default()
+        };
+        core.push_slice(AppId::new(1), 0, SimDuration::from_us(100));
+        core.push_poll(NetnsId::new(0), ConnId::new(0));
+        core.end_round();
+        assert_eq!(core.next_work(at(0)), Work::Compute(at(30)));
+        assert_eq!(core.not_before(), at(30));
+        assert_eq!(core.next_work(at(30)), Work::Softirq);
     }
 
     #[test]

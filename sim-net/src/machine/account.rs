@@ -114,6 +114,8 @@ pub struct WorkloadRecord {
     pub errors: Vec<u64>,
     /// Payload octets that reached the receiving program in the measured interval.
     pub bytes: u64,
+    /// Whether any payload ever arrived.
+    pub reached: bool,
     /// The client's address as the server last saw it.
     pub source_seen: Option<Ipv4Addr>,
     /// Requests answered and the sum of their latencies in ns, by the bin of their due time; the
@@ -142,6 +144,7 @@ impl WorkloadRecord {
             ok: 0,
             errors: vec![0; ErrorKind::ALL.len()],
             bytes: 0,
+            reached: false,
             source_seen: None,
             series: vec![(0, 0); BINS + 1],
             probe: None,
@@ -192,6 +195,7 @@ impl WorkloadRecord {
 
     /// Payload reached a program at `now`.
     pub fn received(&mut self, now: SimTime, bytes: usize) {
+        self.reached |= bytes > 0;
         if self.measures(now) {
             self.bytes += bytes as u64;
         }
@@ -206,6 +210,7 @@ impl WorkloadRecord {
             *mine += theirs;
         }
         self.bytes += other.bytes;
+        self.reached |= other.reached;
         self.source_seen = self.source_seen.or(other.source_seen);
         for (mine, theirs) in self.series.iter_mut().zip(&other.series) {
             mine.0 += theirs.0;

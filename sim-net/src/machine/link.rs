@@ -5,7 +5,7 @@ use sim_core::SimTime;
 use super::path::Hop;
 use super::{Env, Event, Machine, Message};
 use crate::cost::{Charge, Primitive};
-use crate::cpu::{Component, Ingress};
+use crate::cpu::{Component, Ingress, rss};
 use crate::eni::EgressOutcome;
 use crate::frame::{Frame, FrameSlot, Mac};
 use crate::headers;
@@ -220,7 +220,11 @@ impl Machine {
         self.meter
             .charge(Primitive::NicTransmit, frame.packet_len());
         let tag = frame.meta.tag;
-        let at = self.meter.now() + self.virtio_delay(eni, Primitive::VirtioTransmit, tag);
+        let mut at = self.meter.now() + self.virtio_delay(eni, Primitive::VirtioTransmit, tag);
+        if self.cores.len() > 1 {
+            let flow = headers::five_tuple(&frame.data).map_or(0, |tuple| rss::hash(&tuple));
+            at = self.enis[eni].order.admit(flow, at);
+        }
         self.enis[eni].counts.offered += 1;
         if at == env.ctx.now() {
             return self.offer(env, eni, frame);
@@ -292,7 +296,6 @@ impl Machine {
     }
 
     fn cross_fabric(&mut self, env: &mut Env<'_, '_>, eni: EniId, at: SimTime, frame: Frame) {
-        self.capture(at, eni, &frame, None);
         let device = &mut self.enis[eni];
         let dst = device
             .eni
@@ -307,6 +310,7 @@ impl Machine {
                 at: arrival,
             } => {
                 device.counts.departed += 1;
+                self.capture(at, eni, &frame, None);
                 self.meter
                     .hops
                     .add(frame.meta.tag, Component::Fabric, arrival - at);

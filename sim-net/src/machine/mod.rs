@@ -8,6 +8,7 @@
 mod account;
 mod event;
 mod link;
+mod order;
 mod path;
 mod run;
 mod sockets;
@@ -20,6 +21,7 @@ pub use self::account::{
     Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, ProbeResult, WorkloadRecord,
 };
 pub use self::event::{Event, Message};
+pub use self::order::FlowOrder;
 use crate::app::App;
 use crate::cost::CostProfile;
 use crate::cpu::{Core, Meter};
@@ -49,6 +51,8 @@ pub struct EniDevice {
     pub handed_over_until: SimTime,
     /// How many frames those are.
     pub handed_over_frames: u64,
+    /// When the last frame of each flow is handed over.
+    pub order: FlowOrder,
     /// Frames that the single-flow limit holds.
     pub held: u64,
     /// Connections that wait for room in its queue.
@@ -74,6 +78,8 @@ pub struct AppSlot {
     pub queued: bool,
     /// Whether it computes.
     pub computing: bool,
+    /// Events on their way to it from other cores.
+    pub notified: usize,
 }
 
 /// One machine.

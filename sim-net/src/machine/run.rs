@@ -47,7 +47,10 @@ impl Partition for Machine {
             Event::Release { eni, frame } => self.on_release(env, eni, frame),
             Event::Drain { eni } => self.on_drain(env, eni),
             Event::Timer { netns, conn } => self.on_timer(env, netns, conn),
-            Event::Notify { event } => self.wake(env, event.owner(), AppEvent::Socket(event)),
+            Event::Notify { event } => {
+                self.apps[event.owner()].notified -= 1;
+                self.wake(env, event.owner(), AppEvent::Socket(event));
+            }
             Event::AppTimer { app, token } => self.wake(env, app, AppEvent::Timer(token)),
         }
     }
@@ -88,7 +91,6 @@ impl Machine {
 
     fn on_ring(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
         let now = env.ctx.now();
-        self.capture(now, eni, &frame, None);
         let core = self.receive_core(&frame);
         let device = &mut self.enis[eni];
         if device.in_ring[core] >= RX_RING {
@@ -98,6 +100,7 @@ impl Machine {
         }
         device.in_ring[core] += 1;
         device.counts.received += 1;
+        self.capture(now, eni, &frame, None);
         let tag = frame.meta.tag;
         // Without work in softirq context the frame waits for an interrupt; otherwise the round
         // that goes on, or is about to, will find it.
@@ -140,7 +143,7 @@ impl Machine {
     /// Has `core` look for work at `at`, or as soon after as its present pass ends.
     pub(super) fn kick(&mut self, env: &mut Env<'_, '_>, core: CoreId, at: SimTime) {
         let now = env.ctx.now();
-        let at = at.max(self.cores[core].busy_until).max(now);
+        let at = at.max(self.cores[core].not_before()).max(now);
         if self.cores[core].wake_at.is_some_and(|wake| wake <= at) {
             return;
         }
@@ -190,6 +193,7 @@ impl Machine {
         }
         self.carry_on(env, core);
         let spent = self.meter.end();
+        self.cores[core].last_pass = spent;
         let me = &mut self.cores[core];
         me.busy += spent;
         me.busy_until = now + spent;
@@ -255,13 +259,15 @@ impl Machine {
     pub(super) fn notify(&mut self, env: &mut Env<'_, '_>, event: SocketEvent) {
         let app = event.owner();
         let slot = &self.apps[app];
-        if !slot.queued {
+        let asleep = !slot.queued && !slot.computing && slot.notified == 0 && slot.app.is_some();
+        if asleep {
             self.meter.charge(Primitive::Wakeup, 0);
         }
         let at = self.meter.now();
         if self.meter.core() == Some(slot.core) || at == env.ctx.now() {
             self.wake(env, app, AppEvent::Socket(event));
         } else {
+            self.apps[app].notified += 1;
             let entity = self.app_entity(app);
             env.ctx.schedule(entity, at, Event::Notify { event });
         }
@@ -270,7 +276,11 @@ impl Machine {
     /// Puts an event in a program's inbox and the program in its core's run queue.
     pub(super) fn wake(&mut self, env: &mut Env<'_, '_>, app: AppId, event: AppEvent) {
         let slot = &mut self.apps[app];
-        slot.inbox.push_back(event);
+        // One notice that datagrams wait is as good as many.
+        let datagrams = matches!(event, AppEvent::Socket(SocketEvent::UdpReadable { .. }));
+        if !(datagrams && slot.inbox.contains(&event)) {
+            slot.inbox.push_back(event);
+        }
         if slot.queued || slot.computing {
             return;
         }

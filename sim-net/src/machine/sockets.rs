@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::{Env, Event, Machine};
 use crate::cost::{Charge, Primitive};
-use crate::cpu::Ingress;
+use crate::cpu::{Ingress, ROUND};
 use crate::frame::Frame;
 use crate::headers::{self, Protocol};
 use crate::ids::{ConnId, EniId, FlowTag, NetnsId, UdpId};
@@ -146,6 +146,13 @@ impl Machine {
             );
             self.carry_out(env, netns, emitted, happened);
             if !polled.more {
+                break;
+            }
+            // What has been sent so far is carried on before more is.
+            if let Some(core) = self.meter.core()
+                && self.cores[core].frames() >= ROUND
+            {
+                self.cores[core].push_poll(netns, conn);
                 break;
             }
         }

@@ -19,7 +19,7 @@ use crate::kernel::netfilter::docker::{self, DockerRules};
 use crate::kernel::netfilter::ecs_agent::{self, EcsAgentRules};
 use crate::kernel::netns::{BridgeDevice, Iface, IfaceKind, Netns};
 use crate::kernel::route::{Route, RouteKind};
-use crate::machine::{AppSlot, EniDevice, LinkCounts, Machine};
+use crate::machine::{AppSlot, EniDevice, FlowOrder, LinkCounts, Machine};
 use crate::plan::{DockerPlan, PortPlan};
 use crate::stack::{SocketOptions, Stack, StackConfig};
 use crate::vpc::{EndpointId, FabricPort};
@@ -302,6 +302,10 @@ impl MachineBuilder {
         });
         let device = &mut self.machine.bridges[bridge];
         device.ports.push((netns, iface));
+        // Address resolution precedes every first packet, and its answer is what a bridge learns.
+        device
+            .bridge
+            .ingress(SimTime::ZERO, Some(port), mac, Mac::BROADCAST);
         device.neighbours.insert(addr, mac);
         self.connected(netns, network, iface, addr);
         if default_route {
@@ -370,6 +374,7 @@ impl MachineBuilder {
             handed_over_until: SimTime::ZERO,
             held: 0,
             handed_over_frames: 0,
+            order: FlowOrder::default(),
             waiters: std::collections::VecDeque::new(),
             draining: false,
             counts: LinkCounts::default(),
@@ -503,6 +508,7 @@ impl MachineBuilder {
             inbox: std::collections::VecDeque::new(),
             queued: false,
             computing: false,
+            notified: 0,
         })
     }
 }
