@@ -17,9 +17,13 @@ const RELAY_BUFFER: usize = 32 * 1024;
 
 #[derive(Clone, Copy, Debug)]
 struct Side {
-    other: ConnId,
+    /// The connection that this one is relayed to; `None` once that is gone.
+    other: Option<ConnId>,
     connected: bool,
-    peer_closed: bool,
+    /// Octets read from the other side that this one has not taken yet.
+    unsent: usize,
+    /// Nothing more comes from the other side.
+    ending: bool,
     closed: bool,
 }
 
@@ -63,29 +67,37 @@ impl Proxy {
                     side.connected = true;
                 }
                 self.relay(side.other, conn, os);
-                self.pass_close(side.other, conn, os);
             }
-            SocketEvent::Readable { .. } => self.relay(conn, side.other, os),
-            SocketEvent::Writable { .. } => {
-                self.relay(side.other, conn, os);
-                self.pass_close(side.other, conn, os);
+            SocketEvent::Writable { .. } => self.relay(side.other, conn, os),
+            SocketEvent::Readable { .. } => {
+                if let Some(other) = side.other {
+                    self.relay(Some(conn), other, os);
+                }
             }
             SocketEvent::PeerClosed { .. } => {
-                if let Some(side) = self.sides.get_mut(&conn) {
-                    side.peer_closed = true;
+                if let Some(other) = side.other {
+                    self.end(other);
+                    self.relay(Some(conn), other, os);
                 }
-                self.relay(conn, side.other, os);
-                self.pass_close(conn, side.other, os);
             }
             SocketEvent::Closed { .. } => {
                 self.sides.remove(&conn);
+                if let Some(other) = side.other {
+                    self.end(other);
+                    if let Some(other) = self.sides.get_mut(&other) {
+                        other.other = None;
+                    }
+                    self.relay(None, other, os);
+                }
             }
             SocketEvent::Refused { .. }
             | SocketEvent::Reset { .. }
             | SocketEvent::TimedOut { .. } => {
                 self.sides.remove(&conn);
-                if self.sides.remove(&side.other).is_some() {
-                    os.abort(side.other);
+                if let Some(other) = side.other
+                    && self.sides.remove(&other).is_some()
+                {
+                    os.abort(other);
                 }
             }
             _ => {}
@@ -98,9 +110,10 @@ impl Proxy {
         match os.connect(self.to, tag, Self::buffers()) {
             Ok(other) => {
                 let side = |other, connected| Side {
-                    other,
+                    other: Some(other),
                     connected,
-                    peer_closed: false,
+                    unsent: 0,
+                    ending: false,
                     closed: false,
                 };
                 self.sides.insert(conn, side(other, true));
@@ -110,32 +123,34 @@ impl Proxy {
         }
     }
 
-    /// Copies what waits on one side to the other, as much as that takes.
-    fn relay(&self, from: ConnId, to: ConnId, os: &mut Os<'_, '_, '_>) {
-        if !self.sides.get(&to).is_some_and(|side| side.connected) {
-            return;
-        }
-        loop {
-            let size = os.readable(from).min(os.writable(to)).min(RELAY_BUFFER);
-            if size == 0 {
-                break;
-            }
-            let read = os.recv(from, size);
-            os.charge(Primitive::ProxyRelay);
-            os.send(to, read);
+    /// Nothing more will be read for this side.
+    fn end(&mut self, to: ConnId) {
+        if let Some(side) = self.sides.get_mut(&to) {
+            side.ending = true;
         }
     }
 
-    /// Passes a close on once everything before it has been relayed.
-    fn pass_close(&mut self, from: ConnId, to: ConnId, os: &mut Os<'_, '_, '_>) {
-        let done = self.sides.get(&from).is_some_and(|side| side.peer_closed);
-        if !done || os.readable(from) > 0 {
+    /// Copies what waits on one side to the other, a buffer at a time, until one has no more or
+    /// the other takes no more: then the rest is kept, and goes on once there is room. Passes a
+    /// close on once everything before it has been relayed.
+    fn relay(&mut self, from: Option<ConnId>, to: ConnId, os: &mut Os<'_, '_, '_>) {
+        let Some(side) = self.sides.get_mut(&to).filter(|side| side.connected) else {
             return;
+        };
+        loop {
+            if side.unsent == 0 {
+                let Some(from) = from.filter(|&from| os.readable(from) > 0) else {
+                    break;
+                };
+                side.unsent = os.recv(from, RELAY_BUFFER);
+                os.charge(Primitive::ProxyRelay);
+            }
+            side.unsent -= os.send(to, side.unsent);
+            if side.unsent > 0 {
+                return;
+            }
         }
-        if let Some(side) = self.sides.get_mut(&to)
-            && side.connected
-            && !side.closed
-        {
+        if side.ending && !side.closed {
             side.closed = true;
             os.close(to);
         }

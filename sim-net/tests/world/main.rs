@@ -4,5 +4,6 @@ mod conservation;
 mod determinism;
 mod ordering;
 mod physics;
+mod programs;
 mod support;
 mod truth_table;
