@@ -14,7 +14,7 @@ use crate::headers::Protocol;
 use crate::ids::{AppId, FlowTag};
 use crate::machine::{Event, Machine, WorkloadRecord};
 use crate::mode::{Layout, Site, lay_out};
-use crate::plan::Plan;
+use crate::plan::{Plan, WorkloadKind, WorkloadPlan};
 use crate::vpc::AddressError;
 use crate::world::{TaskAddress, World};
 
@@ -175,9 +175,22 @@ pub(crate) fn probe_tag(plan: &Plan, probe: usize) -> FlowTag {
     FlowTag::new(plan.workloads.len() + probe)
 }
 
+/// The tag of each call that a workload's servers make, in the order of its calls. It is not the
+/// workload's own: a server that is both asked and called, or called twice, tells them apart by it.
+pub(crate) fn call_tags(plan: &Plan, workload: usize) -> impl Iterator<Item = FlowTag> + use<> {
+    let calls = |workload: &WorkloadPlan| match &workload.kind {
+        WorkloadKind::Request(request) => request.calls.len(),
+        WorkloadKind::Bulk { .. } => 0,
+    };
+    let before: usize = plan.workloads[..workload].iter().map(calls).sum();
+    let first = idle_tag(plan).index() + 1 + before;
+    (first..first + calls(&plan.workloads[workload])).map(FlowTag::new)
+}
+
 fn records(plan: &Plan, times: &Times) -> Vec<WorkloadRecord> {
     let record = WorkloadRecord::new(times.start, times.end, times.stop);
-    vec![record; idle_tag(plan).index() + 1]
+    let calls = (0..plan.workloads.len()).flat_map(|workload| call_tags(plan, workload));
+    vec![record; idle_tag(plan).index() + 1 + calls.count()]
 }
 
 /// Starts every program with [`crate::app::START`] at time zero.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use sim_core::{Engine, Histogram, Limits, SimDuration, SimTime, StopReason};
 
-use crate::build::{Times, idle_tag};
+use crate::build::{Times, call_tags};
 use crate::cpu::{Component, HopTable};
 use crate::ids::FlowTag;
 use crate::machine::{
@@ -114,7 +114,8 @@ pub struct World {
     /// Name of each workload, and whether it is a transfer.
     workloads: Vec<(String, bool)>,
     probes: usize,
-    idle: FlowTag,
+    /// The tags of each workload: its own, and those of the calls that its servers make.
+    tags: Vec<Vec<FlowTag>>,
     reach: Vec<Reach>,
     placements: Vec<TaskAddress>,
     times: Times,
@@ -145,7 +146,9 @@ impl World {
                 .map(|w| (w.name.clone(), is_transfer(w)))
                 .collect(),
             probes: plan.probes.len(),
-            idle: idle_tag(plan),
+            tags: (0..plan.workloads.len())
+                .map(|index| tags(plan, index))
+                .collect(),
             reach,
             placements,
             times,
@@ -192,11 +195,14 @@ impl World {
             .for_each(|machine| machine.check_utilisation(self.times.stop));
         let mut drops = DropCounters::default();
         let mut captured = Vec::new();
-        let mut hops = HopTable::new(self.idle.index() + 1);
         let mut records: Option<Vec<WorkloadRecord>> = None;
+        let mut hops: Option<HopTable> = None;
         for machine in machines {
             drops.merge(&machine.account.drops);
-            hops.merge(machine.hops());
+            match &mut hops {
+                None => hops = Some(machine.hops().clone()),
+                Some(mine) => mine.merge(machine.hops()),
+            }
             captured.extend(machine.captured());
             let theirs = machine.into_records();
             match &mut records {
@@ -206,10 +212,10 @@ impl World {
         }
         captured.sort_by(|a: &CapturedPacket, b| (a.at, &a.point).cmp(&(b.at, &b.point)));
         let records = records.unwrap_or_default();
+        let hops = hops.unwrap_or_default();
         let workload = |(index, (name, transfer)): (usize, &(String, bool))| {
-            let tag = FlowTag::new(index);
-            let record = &records[index];
-            let mut outcome = workload_outcome(name, &self.reach[index], record, &hops, tag);
+            let (reach, record, tags) = (&self.reach[index], &records[index], &self.tags[index]);
+            let mut outcome = workload_outcome(name, reach, record, &hops, tags);
             if *transfer && !record.reached && outcome.outcome == Reach::Measured {
                 let reason = "nothing of the transfer ever arrived".into();
                 outcome.outcome = Reach::Unreachable { reason };
@@ -230,6 +236,12 @@ impl World {
             captured,
         }
     }
+}
+
+fn tags(plan: &Plan, workload: usize) -> Vec<FlowTag> {
+    std::iter::once(FlowTag::new(workload))
+        .chain(call_tags(plan, workload))
+        .collect()
 }
 
 fn is_transfer(workload: &WorkloadPlan) -> bool {
@@ -263,7 +275,7 @@ fn workload_outcome(
     reach: &Reach,
     record: &WorkloadRecord,
     hops: &HopTable,
-    tag: FlowTag,
+    tags: &[FlowTag],
 ) -> WorkloadOutcome {
     let errors: BTreeMap<&'static str, u64> = ErrorKind::ALL
         .iter()
@@ -271,11 +283,11 @@ fn workload_outcome(
         .filter(|&(_, n)| n > 0)
         .collect();
     let hop = |&component: &Component| {
-        let cell = hops.get(tag, component);
+        let cells = tags.iter().map(|&tag| hops.get(tag, component));
         Hop {
             component: component.code(),
-            visits: cell.visits,
-            total: cell.total,
+            visits: cells.clone().map(|cell| cell.visits).sum(),
+            total: cells.map(|cell| cell.total).sum(),
         }
     };
     let bins = (0_u64..)

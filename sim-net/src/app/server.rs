@@ -41,6 +41,8 @@ pub enum Role {
 /// A request that a server makes to answer one.
 #[derive(Debug)]
 pub struct Call {
+    /// What its connections and their frames are known by.
+    pub tag: FlowTag,
     /// Whom it asks; calls go round them.
     pub targets: Vec<SocketAddrV4>,
     /// Octets of the request.
@@ -54,8 +56,9 @@ pub struct Call {
 impl Call {
     /// A call without connections yet.
     #[must_use]
-    pub fn new(targets: Vec<SocketAddrV4>, request: usize, response: usize) -> Self {
+    pub fn new(tag: FlowTag, targets: Vec<SocketAddrV4>, request: usize, response: usize) -> Self {
         Self {
+            tag,
             targets,
             request,
             response,
@@ -312,7 +315,7 @@ impl Server {
         let target = call.targets[call.next_target % call.targets.len()];
         call.next_target += 1;
         let buffers = Buffers::for_messages(call.response, call.request);
-        match os.connect(target, job.tag, buffers) {
+        match os.connect(target, call.tag, buffers) {
             Ok(conn) => {
                 self.upstream.insert(conn, Some(job));
             }

@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use sim_core::{ByteSize, SimDuration, Streams};
 
 use super::targets::Placed;
-use super::{BuildError, probe_tag};
+use super::{BuildError, call_tags, probe_tag};
 use crate::app::{
     App, BulkClient, BulkConfig, Call, Generator, Probe, RequestClient, RequestClientConfig, Role,
     UdpClient, UdpClientConfig,
@@ -88,14 +88,15 @@ pub(super) fn servers(placed: &Placed<'_>, streams: Streams) -> Vec<ServerSpec> 
     for (index, workload) in placed.plan.workloads.iter().enumerate() {
         let tag = FlowTag::new(index);
         for &target in &workload.to {
-            let role = entry_role(placed, workload, target, streams);
+            let role = entry_role(placed, index, target, streams);
             let key = (target.place, target.port, workload.protocol);
             roles.entry(key).or_default().push((tag, role));
         }
         let WorkloadKind::Request(request) = &workload.kind else {
             continue;
         };
-        for (step, call) in request.calls.iter().enumerate() {
+        let call_tags = call_tags(placed.plan, index);
+        for ((step, call), tag) in request.calls.iter().enumerate().zip(call_tags) {
             for &target in &call.to {
                 let name = format!(
                     "{}/call/{step}/{}",
@@ -143,12 +144,8 @@ fn answer(
     }
 }
 
-fn entry_role(
-    placed: &Placed<'_>,
-    workload: &WorkloadPlan,
-    target: Target,
-    streams: Streams,
-) -> Role {
+fn entry_role(placed: &Placed<'_>, index: usize, target: Target, streams: Streams) -> Role {
+    let workload = &placed.plan.workloads[index];
     match &workload.kind {
         WorkloadKind::Bulk {
             direction: Direction::Upload,
@@ -168,7 +165,8 @@ fn entry_role(
                 *calls = plan
                     .calls
                     .iter()
-                    .map(|c| call(placed, target.place, c))
+                    .zip(call_tags(placed.plan, index))
+                    .map(|(c, tag)| call(placed, target.place, c, tag))
                     .collect();
                 if workload.protocol == Protocol::Udp {
                     *response = datagram(plan.response);
@@ -180,14 +178,14 @@ fn entry_role(
 }
 
 /// A call whose targets cannot be found has none, and fails as an unreachable address would.
-fn call(placed: &Placed<'_>, from: Place, plan: &CallPlan) -> Call {
+fn call(placed: &Placed<'_>, from: Place, plan: &CallPlan, tag: FlowTag) -> Call {
     let find = |&target: &Target| placed.endpoint(from, target, Protocol::Tcp).ok();
     let mut targets: Vec<_> = plan.to.iter().filter_map(find).collect();
     if targets.is_empty() {
         // 192.0.2.0/24 is documentation space (RFC 5737): nobody has the address.
         targets.push(SocketAddrV4::new(std::net::Ipv4Addr::new(192, 0, 2, 1), 1));
     }
-    Call::new(targets, octets(plan.request), octets(plan.response))
+    Call::new(tag, targets, octets(plan.request), octets(plan.response))
 }
 
 /// The clients of all workloads, and the probes.

@@ -111,3 +111,58 @@ fn the_userland_proxy_goes_on_after_its_client_was_slow_to_read() {
     // Without the busy neighbour it is 75 MB.
     assert!(bytes > 15_000_000, "{bytes}");
 }
+
+#[test]
+fn a_server_that_is_called_twice_tells_the_calls_apart() {
+    let mut p = plan(vec![
+        task("web/0", Mode::Awsvpc, 0, 80),
+        task("cache/0", Mode::Awsvpc, 1, 80),
+    ]);
+    let cache = || vec![target(app_of(1), 80)];
+    p.workloads = vec![workload(
+        vec![CLIENT],
+        vec![target(app_of(0), 80)],
+        RequestPlan {
+            calls: vec![
+                call(cache(), 100, 100, us(1)),
+                call(cache(), 300, 20_000, ms(2)),
+            ],
+            timeout: ms(50),
+            ..request()
+        },
+    )];
+    let outcome = run(&p);
+    let web = &outcome.workloads[0];
+    assert!(web.ok > 20 && web.errors.len() <= 1, "{web:?}");
+    // The second call computes for 2 ms, the first does not.
+    let median = web.latency.value_at(0.5).expect("there are answers");
+    assert!((2_000_000..4_000_000).contains(&median), "{median}");
+    let computing = web.hops.iter().find(|hop| hop.component == "application");
+    assert!(computing.is_some_and(|hop| hop.total > ms(40)), "{web:?}");
+}
+
+#[test]
+fn a_server_may_call_the_port_that_it_answers_on() {
+    let mut p = plan(vec![
+        task("web/0", Mode::Awsvpc, 0, 80),
+        task("web/1", Mode::Awsvpc, 1, 80),
+    ]);
+    let both = || vec![target(app_of(0), 80), target(app_of(1), 80)];
+    p.workloads = vec![workload(
+        vec![CLIENT],
+        both(),
+        RequestPlan {
+            calls: vec![call(both(), 700, 30, us(1))],
+            timeout: ms(50),
+            ..request()
+        },
+    )];
+    let outcome = run(&p);
+    let web = &outcome.workloads[0];
+    assert!(web.ok > 50 && web.errors.len() <= 1, "{web:?}");
+    let client = outcome.workloads[0].source_seen;
+    assert_eq!(
+        client.map(|addr| addr.octets()[..3].to_vec()),
+        Some(vec![10, 0, 0])
+    );
+}
