@@ -1,6 +1,7 @@
 //! Whole worlds: what must come out of paths and primitives.
 
 mod conservation;
+mod contention;
 mod determinism;
 mod ordering;
 mod physics;
