@@ -70,7 +70,8 @@ impl Call {
 
 #[derive(Clone, Copy, Debug)]
 enum Client {
-    Tcp(ConnId),
+    /// A connection, and the serial number of its session: ids are used again.
+    Tcp(ConnId, u64),
     Udp(UdpId, SocketAddrV4, u64),
 }
 
@@ -86,6 +87,7 @@ struct Job {
 /// A connection from a client.
 #[derive(Clone, Copy, Debug)]
 struct Session {
+    serial: u64,
     tag: FlowTag,
     received: usize,
     unsent: u64,
@@ -97,6 +99,7 @@ struct Session {
 pub struct Server {
     roles: Vec<(FlowTag, Role)>,
     sessions: LookupMap<ConnId, Session>,
+    accepted: u64,
     /// Connections to other servers; the request that one is in use for, if any.
     upstream: LookupMap<ConnId, Option<Job>>,
     ready: VecDeque<Job>,
@@ -170,9 +173,11 @@ impl Server {
             Some(Role::Source { bytes }) => bytes.unwrap_or(u64::MAX),
             _ => 0,
         };
+        self.accepted += 1;
         self.sessions.insert(
             conn,
             Session {
+                serial: self.accepted,
                 tag,
                 received: 0,
                 unsent,
@@ -227,7 +232,7 @@ impl Server {
         session.received += read;
         while session.received >= request {
             session.received -= request;
-            let client = Client::Tcp(conn);
+            let client = Client::Tcp(conn, session.serial);
             self.ready.push_back(Job {
                 client,
                 tag,
@@ -325,8 +330,10 @@ impl Server {
 
     fn answer(&mut self, job: Job, response: usize, os: &mut Os<'_, '_, '_>) {
         match job.client {
-            Client::Tcp(conn) => {
-                if let Some(session) = self.sessions.get_mut(&conn) {
+            Client::Tcp(conn, serial) => {
+                // A client that has gone gets no answer, nor does another in its place.
+                let session = self.sessions.get_mut(&conn);
+                if let Some(session) = session.filter(|session| session.serial == serial) {
                     session.unsent += response as u64;
                     self.write(conn, os);
                 }
@@ -340,9 +347,11 @@ impl Server {
 
     /// A call failed: the client learns it by a broken connection.
     fn give_up(&mut self, job: Job, os: &mut Os<'_, '_, '_>) {
-        if let Client::Tcp(conn) = job.client
-            && self.sessions.remove(&conn).is_some()
+        if let Client::Tcp(conn, serial) = job.client
+            && let Some(session) = self.sessions.get(&conn)
+            && session.serial == serial
         {
+            self.sessions.remove(&conn);
             os.abort(conn);
         }
     }

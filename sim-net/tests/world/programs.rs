@@ -166,3 +166,34 @@ fn a_server_may_call_the_port_that_it_answers_on() {
         Some(vec![10, 0, 0])
     );
 }
+
+#[test]
+fn an_overloaded_server_answers_nobody_in_the_place_of_a_client_that_has_left() {
+    let mut p = plan(vec![
+        task("web/0", Mode::Awsvpc, 0, 80),
+        task("cache/0", Mode::Awsvpc, 1, 80),
+    ]);
+    // The cache takes 10 ms for each of the requests that come every 5 ms: the wait grows until
+    // clients give up, and from then on every answer is for somebody who has gone.
+    p.workloads = vec![workload(
+        vec![CLIENT],
+        vec![target(app_of(0), 80)],
+        RequestPlan {
+            connections: Connections::PerRequest,
+            load: every(ms(5)),
+            timeout: ms(200),
+            calls: vec![call(vec![target(app_of(1), 80)], 100, 100, ms(10))],
+            ..request()
+        },
+    )];
+    p.measure.duration = ms(5_000);
+    let outcome = run(&p);
+    let answered_late: u64 = outcome.workloads[0]
+        .series
+        .iter()
+        .filter(|&&(due, _, _)| due.as_ps() > ms(1_000).as_ps())
+        .map(|&(_, answered, _)| answered)
+        .sum();
+    assert_eq!(answered_late, 0, "{:?}", outcome.workloads[0].series);
+    assert!(outcome.workloads[0].ok > 20);
+}
