@@ -13,37 +13,58 @@ const KEY: [u8; 40] = [
     0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
 ];
 
-fn key_window(bit: usize) -> u32 {
-    let byte = bit / 8;
-    let mut word = [0; 8];
-    word[..5].copy_from_slice(&KEY[byte..byte + 5]);
-    let high = u64::from_be_bytes(word) << (bit % 8);
-    let bytes = high.to_be_bytes();
-    u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+/// Octets that are hashed: two addresses and two ports.
+const INPUT: usize = 12;
+
+/// What each value of each octet adds to the hash.
+static CONTRIBUTIONS: [[u32; 256]; INPUT] = contributions();
+
+/// The 32 bits of the key that start at `bit`.
+const fn key_window(bit: usize) -> u32 {
+    let mut window = 0;
+    let mut i = 0;
+    while i < 32 {
+        let at = bit + i;
+        let set = KEY[at / 8] >> (7 - at % 8) & 1;
+        window = window << 1 | set as u32;
+        i += 1;
+    }
+    window
+}
+
+const fn contributions() -> [[u32; 256]; INPUT] {
+    let mut table = [[0; 256]; INPUT];
+    let mut octet = 0;
+    while octet < INPUT {
+        let mut value = 0;
+        while value < 256 {
+            let mut bit = 0;
+            while bit < 8 {
+                if value & (0x80 >> bit) != 0 {
+                    table[octet][value] ^= key_window(octet * 8 + bit);
+                }
+                bit += 1;
+            }
+            value += 1;
+        }
+        octet += 1;
+    }
+    table
 }
 
 /// The Toeplitz hash of a conversation; ports count for TCP and UDP only.
 #[must_use]
 pub fn hash(tuple: &FiveTuple) -> u32 {
-    let mut input = [0; 12];
+    let mut input = [0; INPUT];
     input[..4].copy_from_slice(&tuple.src.ip().octets());
     input[4..8].copy_from_slice(&tuple.dst.ip().octets());
-    input[8..10].copy_from_slice(&tuple.src.port().to_be_bytes());
-    input[10..].copy_from_slice(&tuple.dst.port().to_be_bytes());
-    let len = if matches!(tuple.protocol, Protocol::Tcp | Protocol::Udp) {
-        12
-    } else {
-        8
-    };
-    let mut result = 0;
-    for (i, octet) in input[..len].iter().enumerate() {
-        for bit in 0..8 {
-            if octet & (0x80 >> bit) != 0 {
-                result ^= key_window(i * 8 + bit);
-            }
-        }
+    if matches!(tuple.protocol, Protocol::Tcp | Protocol::Udp) {
+        input[8..10].copy_from_slice(&tuple.src.port().to_be_bytes());
+        input[10..].copy_from_slice(&tuple.dst.port().to_be_bytes());
     }
-    result
+    // An octet of zero adds nothing, so that without ports the addresses alone count.
+    let added = CONTRIBUTIONS.iter().zip(input);
+    added.fold(0, |hash, (table, octet)| hash ^ table[usize::from(octet)])
 }
 
 #[cfg(test)]
