@@ -49,7 +49,8 @@ pub struct Call {
     pub request: usize,
     /// Octets of the response.
     pub response: usize,
-    idle: Vec<ConnId>,
+    /// Free connections to each target.
+    idle: Vec<Vec<ConnId>>,
     next_target: usize,
 }
 
@@ -59,10 +60,10 @@ impl Call {
     pub fn new(tag: FlowTag, targets: Vec<SocketAddrV4>, request: usize, response: usize) -> Self {
         Self {
             tag,
+            idle: vec![Vec::new(); targets.len()],
             targets,
             request,
             response,
-            idle: Vec::new(),
             next_target: 0,
         }
     }
@@ -80,7 +81,23 @@ enum Client {
 struct Job {
     client: Client,
     tag: FlowTag,
+    /// How many of its calls have been answered.
     step: usize,
+}
+
+/// A connection to another server.
+#[derive(Clone, Copy, Debug)]
+struct Upstream {
+    /// Whose role it belongs to, the call, and which of its targets.
+    tag: FlowTag,
+    step: usize,
+    target: usize,
+    connected: bool,
+    /// The request that it is in use for.
+    job: Option<Job>,
+    /// Octets of the call that the socket has not taken yet.
+    unsent: usize,
+    /// Octets of the response that have not come yet.
     missing: usize,
 }
 
@@ -100,8 +117,7 @@ pub struct Server {
     roles: Vec<(FlowTag, Role)>,
     sessions: LookupMap<ConnId, Session>,
     accepted: u64,
-    /// Connections to other servers; the request that one is in use for, if any.
-    upstream: LookupMap<ConnId, Option<Job>>,
+    upstream: LookupMap<ConnId, Upstream>,
     ready: VecDeque<Job>,
     computing: Option<Job>,
 }
@@ -237,7 +253,6 @@ impl Server {
                 client,
                 tag,
                 step: 0,
-                missing: 0,
             });
         }
     }
@@ -254,7 +269,6 @@ impl Server {
                         client,
                         tag,
                         step: 0,
-                        missing: 0,
                     });
                 }
                 Some(Role::Sink) => os.record(tag).received(now, datagram.len),
@@ -308,21 +322,24 @@ impl Server {
         let Some(call) = calls.get_mut(job.step) else {
             return self.answer(job, response, os);
         };
-        let job = Job {
-            missing: call.response,
-            ..job
-        };
-        if let Some(conn) = call.idle.pop() {
-            os.send(conn, call.request);
-            self.upstream.insert(conn, Some(job));
-            return;
-        }
-        let target = call.targets[call.next_target % call.targets.len()];
+        let target = call.next_target % call.targets.len();
         call.next_target += 1;
+        let idle = call.idle[target].pop();
+        let upstream = Upstream {
+            tag: job.tag,
+            step: job.step,
+            target,
+            connected: idle.is_some(),
+            job: Some(job),
+            unsent: call.request,
+            missing: call.response,
+        };
         let buffers = Buffers::for_messages(call.response, call.request);
-        match os.connect(target, call.tag, buffers) {
+        let (target, tag) = (call.targets[target], call.tag);
+        match idle.map_or_else(|| os.connect(target, tag, buffers), Ok) {
             Ok(conn) => {
-                self.upstream.insert(conn, Some(job));
+                self.upstream.insert(conn, upstream);
+                self.write_call(conn, os);
             }
             Err(_) => self.give_up(job, os),
         }
@@ -375,57 +392,60 @@ impl Server {
     fn on_call(&mut self, event: SocketEvent, conn: ConnId, os: &mut Os<'_, '_, '_>) {
         match event {
             SocketEvent::Connected { .. } => {
-                let Some(job) = self.upstream.get(&conn).copied().flatten() else {
-                    return;
-                };
-                if let Some(Role::Answer { calls, .. }) = self.role(job.tag) {
-                    os.send(conn, calls[job.step].request);
+                if let Some(upstream) = self.upstream.get_mut(&conn) {
+                    upstream.connected = true;
                 }
+                self.write_call(conn, os);
             }
             SocketEvent::Readable { .. } => self.read_call(conn, os),
-            SocketEvent::Writable { .. } => {}
+            SocketEvent::Writable { .. } => self.write_call(conn, os),
+            SocketEvent::PeerClosed { .. } => {
+                os.close(conn);
+                self.lose_call(conn, os);
+            }
             _ => self.lose_call(conn, os),
+        }
+    }
+
+    /// Sends what the socket takes of a call; the rest follows when it has room.
+    fn write_call(&mut self, conn: ConnId, os: &mut Os<'_, '_, '_>) {
+        if let Some(upstream) = self.upstream.get_mut(&conn)
+            && upstream.connected
+            && upstream.unsent > 0
+        {
+            upstream.unsent -= os.send(conn, upstream.unsent);
         }
     }
 
     fn read_call(&mut self, conn: ConnId, os: &mut Os<'_, '_, '_>) {
         let read = os.recv(conn, usize::MAX);
-        let Some(Some(job)) = self.upstream.get_mut(&conn) else {
+        let Some(upstream) = self.upstream.get_mut(&conn) else {
             return;
         };
-        job.missing = job.missing.saturating_sub(read);
-        if job.missing > 0 {
+        upstream.missing = upstream.missing.saturating_sub(read);
+        if upstream.missing > 0 {
             return;
         }
-        let job = *job;
-        self.upstream.insert(conn, None);
+        let Some(job) = upstream.job.take() else {
+            return;
+        };
+        let Upstream { step, target, .. } = *upstream;
         if let Some(Role::Answer { calls, .. }) = self.role(job.tag) {
-            calls[job.step].idle.push(conn);
+            calls[step].idle[target].push(conn);
         }
-        self.proceed(
-            Job {
-                step: job.step + 1,
-                ..job
-            },
-            os,
-        );
+        let step = step + 1;
+        self.proceed(Job { step, ..job }, os);
     }
 
     /// The connection of a call has ended; an idle one is forgotten, one in use fails its request.
     fn lose_call(&mut self, conn: ConnId, os: &mut Os<'_, '_, '_>) {
-        match self.upstream.remove(&conn).flatten() {
-            Some(job) => self.give_up(job, os),
-            None => self.forget_idle(conn),
-        }
-    }
-
-    fn forget_idle(&mut self, conn: ConnId) {
-        for (_, role) in &mut self.roles {
-            if let Role::Answer { calls, .. } = role {
-                for call in calls {
-                    call.idle.retain(|&idle| idle != conn);
-                }
-            }
+        let Some(upstream) = self.upstream.remove(&conn) else {
+            return;
+        };
+        if let Some(job) = upstream.job {
+            self.give_up(job, os);
+        } else if let Some(Role::Answer { calls, .. }) = self.role(upstream.tag) {
+            calls[upstream.step].idle[upstream.target].retain(|&idle| idle != conn);
         }
     }
 }

@@ -197,3 +197,68 @@ fn an_overloaded_server_answers_nobody_in_the_place_of_a_client_that_has_left() 
     assert_eq!(answered_late, 0, "{:?}", outcome.workloads[0].series);
     assert!(outcome.workloads[0].ok > 20);
 }
+
+/// How many packets with a payload reach the interface of each of these tasks.
+fn asked(p: &Plan, tasks: &[usize]) -> Vec<usize> {
+    let mut world = world(p);
+    world.capture(|_| true);
+    let outcome: Outcome = world.run(&Arc::new(AtomicBool::new(false)));
+    let count = |&task: &usize| {
+        let placed = &outcome.placements[task];
+        let point = format!("{} {}", placed.host, placed.task);
+        outcome
+            .captured
+            .iter()
+            .filter(|c| c.verdict.is_none() && c.point.starts_with(&point))
+            .filter(|c| Some(headers::dst_addr(&c.packet)) == placed.address)
+            .filter(|c| headers::payload_len(&c.packet) > 0)
+            .count()
+    };
+    tasks.iter().map(count).collect()
+}
+
+fn assert_even(asked: &[usize]) {
+    let (least, most) = (asked.iter().min(), asked.iter().max());
+    let (least, most) = (*least.expect("targets"), *most.expect("targets"));
+    assert!(least >= 10 && most - least <= 1 + most / 20, "{asked:?}");
+}
+
+#[test]
+fn the_calls_of_a_server_go_round_their_targets() {
+    let mut p = plan(vec![
+        task("web/0", Mode::Awsvpc, 0, 80),
+        task("cache/0", Mode::Awsvpc, 1, 80),
+        task("cache/1", Mode::Awsvpc, 1, 80),
+    ]);
+    let caches = vec![target(app_of(1), 80), target(app_of(2), 80)];
+    p.workloads = vec![workload(
+        vec![CLIENT],
+        vec![target(app_of(0), 80)],
+        RequestPlan {
+            calls: vec![call(caches, 100, 100, us(1))],
+            ..request()
+        },
+    )];
+    assert_even(&asked(&p, &[1, 2]));
+}
+
+#[test]
+fn a_call_or_response_that_no_socket_takes_at_once_is_sent_whole() {
+    for (request_size, response_size) in [(9 << 20, 100), (100, 9 << 20)] {
+        let mut p = plan(vec![
+            task("web/0", Mode::Awsvpc, 0, 80),
+            task("cache/0", Mode::Awsvpc, 1, 80),
+        ]);
+        let cache = vec![target(app_of(1), 80)];
+        p.workloads = vec![workload(
+            vec![CLIENT],
+            vec![target(app_of(0), 80)],
+            RequestPlan {
+                calls: vec![call(cache, request_size, response_size, us(1))],
+                ..request()
+            },
+        )];
+        let outcome = run(&p);
+        assert!(outcome.workloads[0].ok > 2, "{:?}", outcome.workloads[0]);
+    }
+}
