@@ -22,6 +22,8 @@ pub struct BulkConfig {
     pub tag: FlowTag,
     /// The other ends; flows go round them.
     pub targets: Vec<SocketAddrV4>,
+    /// Number of the target of the first flow, so that clients do not all begin with the same.
+    pub first_target: usize,
     /// Parallel connections.
     pub flows: usize,
     /// Octets for each flow; `None` for no end.
@@ -69,7 +71,8 @@ impl BulkClient {
     }
 
     fn open(&mut self, os: &mut Os<'_, '_, '_>) {
-        let target = self.config.targets[self.opened % self.config.targets.len()];
+        let round = self.opened + self.config.first_target;
+        let target = self.config.targets[round % self.config.targets.len()];
         self.opened += 1;
         match os.connect(target, self.config.tag, Buffers::for_bulk()) {
             Ok(conn) => {

@@ -26,6 +26,9 @@ pub struct RequestClientConfig {
     pub tag: FlowTag,
     /// Whom to ask; connections go round them.
     pub targets: Vec<SocketAddrV4>,
+    /// Number of the target that the first connection is to, so that clients do not all begin with
+    /// the same.
+    pub first_target: usize,
     /// Octets of a request.
     pub request: usize,
     /// Octets of a response.
@@ -65,7 +68,8 @@ pub struct RequestClient {
     load: Generator,
     next_target: usize,
     slots: Vec<Slot>,
-    idle: Vec<usize>,
+    /// Free slots, the one that has rested longest first.
+    idle: VecDeque<usize>,
     unused: Vec<usize>,
     by_conn: LookupMap<ConnId, usize>,
     queue: VecDeque<SimTime>,
@@ -76,11 +80,11 @@ impl RequestClient {
     #[must_use]
     pub fn new(config: RequestClientConfig, load: Generator) -> Self {
         Self {
+            next_target: config.first_target,
             config,
             load,
-            next_target: 0,
             slots: Vec::new(),
-            idle: Vec::new(),
+            idle: VecDeque::new(),
             unused: Vec::new(),
             by_conn: LookupMap::default(),
             queue: VecDeque::new(),
@@ -179,7 +183,7 @@ impl RequestClient {
         match self.config.connections {
             Connections::KeepAlive(_) => {
                 while !self.queue.is_empty()
-                    && let Some(slot) = self.idle.pop()
+                    && let Some(slot) = self.idle.pop_front()
                 {
                     let due = self.queue.pop_front().expect("it is not empty");
                     self.ask(slot, due, os);
@@ -253,7 +257,7 @@ impl RequestClient {
 
     fn set_idle(&mut self, slot: usize) {
         self.slots[slot].state = State::Idle;
-        self.idle.push(slot);
+        self.idle.push_back(slot);
     }
 
     fn read(&mut self, slot: usize, conn: ConnId, os: &mut Os<'_, '_, '_>) {

@@ -20,6 +20,8 @@ pub struct UdpClientConfig {
     pub tag: FlowTag,
     /// Whom to ask; requests go round them.
     pub targets: Vec<SocketAddrV4>,
+    /// Number of the target of the first request, so that clients do not all begin with the same.
+    pub first_target: usize,
     /// Octets of a request, at least eight.
     pub request: usize,
     /// When a request without an answer is lost.
@@ -86,8 +88,9 @@ impl UdpClient {
             return;
         };
         let targets = &self.config.targets;
-        let target = targets[usize::try_from(self.sequence).unwrap_or(0) % targets.len()];
         let sequence = self.sequence;
+        let round = usize::try_from(sequence).unwrap_or(0) + self.config.first_target;
+        let target = targets[round % targets.len()];
         self.sequence += 1;
         match os.udp_send(socket, target, self.config.request, sequence, tag) {
             Ok(()) => {

@@ -229,9 +229,8 @@ fn workload_clients(
     let mut reach = Reach::Isolated {
         reason: "the workload has no clients".into(),
     };
-    let mut reached = false;
-    for &from in &workload.from {
-        let (machine, netns) = placed.namespace(from);
+    let mut reachable = Vec::new();
+    for (first_target, &from) in workload.from.iter().enumerate() {
         let mut targets = Vec::new();
         for &target in &workload.to {
             match placed.endpoint(from, target, workload.protocol) {
@@ -239,28 +238,39 @@ fn workload_clients(
                 Err(reason) => reach = Reach::Isolated { reason },
             }
         }
-        if targets.is_empty() {
-            continue;
+        if !targets.is_empty() {
+            let asks = Asks {
+                tag: FlowTag::new(index),
+                targets,
+                first_target,
+            };
+            reachable.push((from, asks));
         }
+    }
+    let places = reachable.len();
+    for (from, asks) in reachable {
+        let (machine, netns) = placed.namespace(from);
         let name = format!("{}/client/{}", workload.name, label(placed, from));
-        let app = client(workload, FlowTag::new(index), targets, &name, streams);
+        let app = client(workload, asks, places, &name, streams);
         programs.push(Program {
             machine,
             netns,
             app,
         });
-        reached = true;
     }
-    if reached { Reach::Measured } else { reach }
+    if places > 0 { Reach::Measured } else { reach }
 }
 
-fn client(
-    workload: &WorkloadPlan,
+/// Whom a client asks, and for which workload.
+struct Asks {
     tag: FlowTag,
     targets: Vec<SocketAddrV4>,
-    name: &str,
-    streams: Streams,
-) -> App {
+    /// Where it begins: clients begin at different targets, or few would get most of the load.
+    first_target: usize,
+}
+
+/// One of `places` clients of a workload.
+fn client(workload: &WorkloadPlan, asks: Asks, places: usize, name: &str, streams: Streams) -> App {
     match &workload.kind {
         WorkloadKind::Bulk {
             flows,
@@ -270,32 +280,33 @@ fn client(
             let bytes = bytes.map(ByteSize::bytes);
             let (flows, direction) = (*flows, *direction);
             App::Bulk(Box::new(BulkClient::new(BulkConfig {
-                tag,
-                targets,
+                tag: asks.tag,
+                targets: asks.targets,
+                first_target: asks.first_target,
                 flows,
                 bytes,
                 direction,
             })))
         }
         WorkloadKind::Request(plan) => {
-            let load = share(plan.load, workload.from.len());
+            let load = share(plan.load, places);
             let load = Generator::new(load, streams.stream(name, "arrivals"));
-            request_client(plan, workload.protocol, tag, targets, load)
+            request_client(plan, workload.protocol, asks, load)
         }
     }
 }
 
-fn request_client(
-    plan: &RequestPlan,
-    protocol: Protocol,
-    tag: FlowTag,
-    targets: Vec<SocketAddrV4>,
-    load: Generator,
-) -> App {
+fn request_client(plan: &RequestPlan, protocol: Protocol, asks: Asks, load: Generator) -> App {
+    let Asks {
+        tag,
+        targets,
+        first_target,
+    } = asks;
     if protocol == Protocol::Udp {
         let config = UdpClientConfig {
             tag,
             targets,
+            first_target,
             request: datagram(plan.request),
             timeout: plan.timeout,
         };
@@ -304,6 +315,7 @@ fn request_client(
     let config = RequestClientConfig {
         tag,
         targets,
+        first_target,
         request: octets(plan.request),
         response: octets(plan.response),
         connections: plan.connections,

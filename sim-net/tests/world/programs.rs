@@ -262,3 +262,87 @@ fn a_call_or_response_that_no_socket_takes_at_once_is_sent_whole() {
         assert!(outcome.workloads[0].ok > 2, "{:?}", outcome.workloads[0]);
     }
 }
+
+#[test]
+fn a_client_uses_all_its_connections_in_turn() {
+    let mut p = plan(vec![
+        task("web/0", Mode::Awsvpc, 0, 80),
+        task("web/1", Mode::Awsvpc, 1, 80),
+    ]);
+    p.workloads = vec![workload(
+        vec![CLIENT],
+        vec![target(app_of(0), 80), target(app_of(1), 80)],
+        RequestPlan {
+            connections: Connections::KeepAlive(8),
+            load: every(ms(1)),
+            ..request()
+        },
+    )];
+    assert_even(&asked(&p, &[0, 1]));
+}
+
+#[test]
+fn clients_begin_at_different_targets() {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let mut p = plan(vec![
+            task("web/0", Mode::Awsvpc, 0, 80),
+            task("web/1", Mode::Awsvpc, 0, 80),
+        ]);
+        p.hosts
+            .extend((1..4).map(|i| host(&format!("client{i}"), 0)));
+        let clients = (0..4).map(Place::Host).collect();
+        let mut requests = workload(
+            clients,
+            vec![target(app_of(0), 80), target(app_of(1), 80)],
+            request(),
+        );
+        requests.protocol = protocol;
+        p.workloads = vec![requests];
+        assert_even(&asked(&p, &[0, 1]));
+    }
+}
+
+#[test]
+fn transfers_of_several_clients_begin_at_different_targets() {
+    let mut p = plan(vec![
+        task("web/0", Mode::Awsvpc, 0, 80),
+        task("web/1", Mode::Awsvpc, 0, 80),
+    ]);
+    p.hosts.push(host("client1", 0));
+    p.workloads = vec![WorkloadPlan {
+        name: "transfer".into(),
+        from: vec![Place::Host(0), Place::Host(1)],
+        to: vec![target(app_of(0), 80), target(app_of(1), 80)],
+        protocol: Protocol::Tcp,
+        kind: WorkloadKind::Bulk {
+            flows: 1,
+            bytes: Some(octets(1_000_000)),
+            direction: Direction::Upload,
+        },
+    }];
+    let asked = asked(&p, &[0, 1]);
+    assert!(asked.iter().all(|&packets| packets > 10), "{asked:?}");
+}
+
+#[test]
+fn an_open_load_is_shared_by_the_clients_that_have_someone_to_ask() {
+    let mut p = plan(vec![task("alone", Mode::None, 0, 80)]);
+    let due = |p: &Plan| {
+        let outcome = run(p);
+        outcome.workloads[0].ok + outcome.workloads[0].errors.values().sum::<u64>()
+    };
+    // Only the task itself reaches a port in a namespace that has nothing but loopback.
+    let mut counts = [vec![app_of(0)], vec![app_of(0), CLIENT]].map(|from| {
+        p.workloads = vec![workload(
+            from,
+            vec![target(app_of(0), 80)],
+            RequestPlan {
+                load: every(ms(1)),
+                ..request()
+            },
+        )];
+        due(&p)
+    });
+    counts.sort_unstable();
+    assert_eq!(counts, [99, 99]);
+}
