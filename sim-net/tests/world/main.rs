@@ -3,6 +3,7 @@
 mod conservation;
 mod contention;
 mod determinism;
+mod options;
 mod ordering;
 mod physics;
 mod programs;
