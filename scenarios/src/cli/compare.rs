@@ -215,10 +215,12 @@ fn print(
     done.or_else(|error| stdout_failed(&error))
 }
 
-/// How wide the terminal is, if the shell says so.
+/// How wide the table may be: what `COLUMNS` says, else the terminal, else [`DEFAULT_COLUMNS`].
 fn columns() -> usize {
     let said = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
-    said.filter(|columns| *columns >= 40)
+    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    said.or_else(terminal)
+        .filter(|columns| *columns >= 40)
         .unwrap_or(DEFAULT_COLUMNS)
 }
 
