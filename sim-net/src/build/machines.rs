@@ -13,7 +13,7 @@ use crate::eni::{
 use crate::frame::Mac;
 use crate::machine::{Account, Machine, WorkloadRecord};
 use crate::mode::{Attachment, EniSpec, MachineBuilder};
-use crate::plan::{BandwidthPlan, Plan};
+use crate::plan::{BandwidthPlan, HostPlan, InstancePlan, Plan};
 use crate::vpc::{EniRules, Fabric};
 
 /// The machines: instances, micro-VMs, other machines.
@@ -53,18 +53,7 @@ pub(super) fn build(
     };
     let mut builders = Vec::new();
     for (instance, interface) in plan.instances.iter().zip(&addresses.instances) {
-        let i = instance;
-        let shape = Shape {
-            cores: i.cores,
-            profile: &i.profile,
-            bandwidth: Some(i.bandwidth),
-        };
-        let mut builder = factory.machine(&i.name, builders.len(), &shape);
-        let mut spec = factory.eni(interface, Some(i.bandwidth));
-        spec.plan.source_dest_check = i.source_dest_check;
-        builder.attach_eni(builder.root(), &spec, Attachment::Interface);
-        builder.install_container_instance(i.docker, i.trunking)?;
-        builders.push(builder);
+        builders.push(factory.instance(instance, interface, builders.len())?);
     }
     let mut task_enis = Vec::new();
     let mut micro_vms = Vec::new();
@@ -89,27 +78,7 @@ pub(super) fn build(
     }
     let first_host = builders.len();
     for (host, interface) in plan.hosts.iter().zip(&addresses.hosts) {
-        if host.mtu < LEAST_MTU {
-            return Err(BuildError::MtuTooSmall {
-                host: host.name.clone(),
-                mtu: host.mtu,
-            });
-        }
-        let shape = Shape {
-            cores: host.cores,
-            profile: &host.profile,
-            bandwidth: host.bandwidth,
-        };
-        let mut builder = factory.machine(&host.name, builders.len(), &shape);
-        let mut spec = factory.eni(interface, host.bandwidth);
-        spec.plan.mtu = host.mtu;
-        spec.plan.router = spec.plan.router.filter(|_| host.default_route);
-        let netns = builder.root();
-        builder.attach_eni(netns, &spec, Attachment::Interface);
-        for &(prefix, via) in &host.routes {
-            builder.add_route(netns, prefix, via);
-        }
-        builders.push(builder);
+        builders.push(factory.host(host, interface, builders.len())?);
     }
     debug_assert_eq!(first_host, plan.instances.len() + addresses.micro_vms);
     Ok(Machines {
@@ -130,6 +99,61 @@ struct Shape<'a> {
 }
 
 impl Factory<'_> {
+    fn instance(
+        &self,
+        instance: &InstancePlan,
+        interface: &Interface,
+        index: usize,
+    ) -> Result<MachineBuilder, BuildError> {
+        let bandwidth = Some(instance.bandwidth);
+        let shape = Shape {
+            cores: instance.cores,
+            profile: &instance.profile,
+            bandwidth,
+        };
+        let mut builder = self.machine(&instance.name, index, &shape);
+        let mut spec = self.eni(interface, bandwidth);
+        spec.plan.source_dest_check = instance.source_dest_check;
+        builder.attach_eni(builder.root(), &spec, Attachment::Interface);
+        builder.install_container_instance(instance.docker, instance.trunking)?;
+        Ok(builder)
+    }
+
+    fn host(
+        &self,
+        host: &HostPlan,
+        interface: &Interface,
+        index: usize,
+    ) -> Result<MachineBuilder, BuildError> {
+        if host.mtu < LEAST_MTU {
+            return Err(BuildError::MtuTooSmall {
+                host: host.name.clone(),
+                mtu: host.mtu,
+            });
+        }
+        let HostPlan {
+            cores,
+            profile,
+            bandwidth,
+            ..
+        } = host;
+        let shape = Shape {
+            cores: *cores,
+            profile,
+            bandwidth: *bandwidth,
+        };
+        let mut builder = self.machine(&host.name, index, &shape);
+        let mut spec = self.eni(interface, *bandwidth);
+        spec.plan.mtu = host.mtu;
+        spec.plan.router = spec.plan.router.filter(|_| host.default_route);
+        let netns = builder.root();
+        builder.attach_eni(netns, &spec, Attachment::Interface);
+        for &(prefix, via) in &host.routes {
+            builder.add_route(netns, prefix, via);
+        }
+        Ok(builder)
+    }
+
     fn machine(&self, name: &str, index: usize, shape: &Shape<'_>) -> MachineBuilder {
         let account = Account {
             records: self.records.to_vec(),
