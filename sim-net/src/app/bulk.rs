@@ -2,8 +2,9 @@
 
 use std::net::SocketAddrV4;
 
-use sim_core::{LookupMap, SimDuration};
+use sim_core::LookupMap;
 
+use super::load::RETRY_AFTER;
 use super::{AppEvent, Buffers, Os, START};
 use crate::ids::{ConnId, FlowTag};
 use crate::machine::ErrorKind;
@@ -11,9 +12,6 @@ use crate::plan::Direction;
 use crate::stack::SocketEvent;
 
 const RETRY: u32 = 1;
-
-/// Pause before a broken flow is opened again. Assumed.
-const RETRY_AFTER: SimDuration = SimDuration::from_ms(50);
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use std::net::SocketAddrV4;
 
 use sim_core::{LookupMap, SimDuration, SimTime};
 
+use super::load::{Generator, RETRY_AFTER};
 use super::{AppEvent, Buffers, Os, START};
-use crate::app::load::Generator;
 use crate::ids::{ConnId, FlowTag};
 use crate::machine::ErrorKind;
 use crate::plan::Connections;
@@ -15,9 +15,6 @@ use crate::stack::SocketEvent;
 const ARRIVAL: u32 = 1;
 const SWEEP: u32 = 2;
 const RETRY: u32 = 3;
-
-/// Pause before a failed connection of the pool is opened again. Assumed.
-const RETRY_AFTER: SimDuration = SimDuration::from_ms(50);
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]
@@ -282,7 +279,6 @@ impl RequestClient {
             };
             return;
         }
-        os.record(tag).answered(due, now);
         match self.config.connections {
             Connections::KeepAlive(_) => self.set_idle(slot),
             Connections::PerRequest => {
@@ -290,12 +286,18 @@ impl RequestClient {
                 self.release(slot);
             }
         }
-        self.answered(os);
+        if now.saturating_since(due) > self.config.timeout {
+            return self.failed(due, ErrorKind::TimedOut, os);
+        }
+        os.record(tag).answered(due, now);
+        self.load.after_answer(now);
+        self.load.arm(os, ARRIVAL);
     }
 
-    /// A user of a closed load thinks, and asks again.
-    fn answered(&mut self, os: &mut Os<'_, '_, '_>) {
-        self.load.after_answer(os.now());
+    /// A request has failed.
+    fn failed(&mut self, due: SimTime, kind: ErrorKind, os: &mut Os<'_, '_, '_>) {
+        os.record(self.config.tag).failed(due, kind);
+        self.load.after_error(os.now());
         self.load.arm(os, ARRIVAL);
     }
 
@@ -324,8 +326,7 @@ impl RequestClient {
             State::Idle | State::Down => None,
         };
         if let Some(due) = lost {
-            os.record(self.config.tag).failed(due, kind);
-            self.answered(os);
+            self.failed(due, kind, os);
         }
     }
 
@@ -336,8 +337,7 @@ impl RequestClient {
         let late = |due: SimTime| now.saturating_since(due) >= timeout;
         while self.queue.front().is_some_and(|&due| late(due)) {
             let due = self.queue.pop_front().expect("it is not empty");
-            os.record(self.config.tag).failed(due, ErrorKind::TimedOut);
-            self.answered(os);
+            self.failed(due, ErrorKind::TimedOut, os);
         }
         for slot in 0..self.slots.len() {
             if let State::Busy { due, .. } | State::Connecting(Some(due)) = self.slots[slot].state

@@ -5,6 +5,10 @@ use sim_core::{SimDuration, SimRng, SimTime, dist};
 use super::Os;
 use crate::plan::{Arrivals, Load};
 
+/// How long a program leaves what has failed alone before it tries again: a broken connection, and
+/// a user of a closed load who got an error. Assumed.
+pub(super) const RETRY_AFTER: SimDuration = SimDuration::from_ms(50);
+
 /// Makes due times, each once, in order.
 #[derive(Debug)]
 pub struct Generator {
@@ -74,10 +78,18 @@ impl Generator {
         Some(due)
     }
 
-    /// The user of a closed load who got an answer, or an error, at `now` thinks and asks again.
+    /// The user of a closed load who got an answer at `now` thinks and asks again.
     pub fn after_answer(&mut self, now: SimTime) {
         if let Load::Closed { think, .. } = self.load {
             self.waiting.push(now + think);
+        }
+    }
+
+    /// The user of a closed load who got an error at `now` thinks, or waits a little, and asks
+    /// again: errors may come at once, and would for ever at the same instant.
+    pub fn after_error(&mut self, now: SimTime) {
+        if let Load::Closed { think, .. } = self.load {
+            self.waiting.push(now + think.max(RETRY_AFTER));
         }
     }
 
@@ -156,5 +168,8 @@ mod tests {
         generator.after_answer(at(4));
         assert_eq!(generator.pop_due(at(6)), None);
         assert_eq!(generator.pop_due(at(7)), Some(at(7)));
+        generator.after_error(at(10));
+        assert_eq!(generator.pop_due(at(59)), None);
+        assert_eq!(generator.pop_due(at(60)), Some(at(60)));
     }
 }

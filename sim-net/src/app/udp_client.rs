@@ -28,6 +28,13 @@ pub struct UdpClientConfig {
     pub timeout: SimDuration,
 }
 
+/// A request without an answer yet.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    due: SimTime,
+    target: SocketAddrV4,
+}
+
 /// The client.
 #[derive(Debug)]
 pub struct UdpClient {
@@ -35,7 +42,7 @@ pub struct UdpClient {
     load: Generator,
     socket: Option<UdpId>,
     sequence: u64,
-    waiting: BTreeMap<u64, SimTime>,
+    waiting: BTreeMap<u64, Waiting>,
 }
 
 impl UdpClient {
@@ -54,7 +61,8 @@ impl UdpClient {
     /// The workload and due times of requests without an answer yet.
     #[must_use]
     pub fn unfinished(&self) -> (FlowTag, Vec<SimTime>) {
-        (self.config.tag, self.waiting.values().copied().collect())
+        let due = self.waiting.values().map(|request| request.due);
+        (self.config.tag, due.collect())
     }
 
     pub(super) fn on_event(&mut self, event: AppEvent, os: &mut Os<'_, '_, '_>) {
@@ -67,7 +75,7 @@ impl UdpClient {
             AppEvent::Timer(ARRIVAL) => self.arrive(os),
             AppEvent::Timer(SWEEP) => self.sweep(os),
             AppEvent::Socket(SocketEvent::UdpReadable { udp, .. }) => self.read(udp, os),
-            AppEvent::Socket(SocketEvent::UdpUnreachable { .. }) => self.refused(os),
+            AppEvent::Socket(SocketEvent::UdpUnreachable { to, .. }) => self.refused(to, os),
             _ => {}
         }
     }
@@ -84,8 +92,7 @@ impl UdpClient {
     fn ask(&mut self, due: SimTime, os: &mut Os<'_, '_, '_>) {
         let tag = self.config.tag;
         let Some(socket) = self.socket else {
-            os.record(tag).failed(due, ErrorKind::PortsExhausted);
-            return;
+            return self.lost(due, ErrorKind::PortsExhausted, os);
         };
         let targets = &self.config.targets;
         let sequence = self.sequence;
@@ -94,7 +101,7 @@ impl UdpClient {
         self.sequence += 1;
         match os.udp_send(socket, target, self.config.request, sequence, tag) {
             Ok(()) => {
-                self.waiting.insert(sequence, due);
+                self.waiting.insert(sequence, Waiting { due, target });
             }
             Err(kind) => self.lost(due, kind, os),
         }
@@ -102,7 +109,7 @@ impl UdpClient {
 
     fn lost(&mut self, due: SimTime, kind: ErrorKind, os: &mut Os<'_, '_, '_>) {
         os.record(self.config.tag).failed(due, kind);
-        self.load.after_answer(os.now());
+        self.load.after_error(os.now());
         self.load.arm(os, ARRIVAL);
     }
 
@@ -111,7 +118,12 @@ impl UdpClient {
         while let Some(datagram) = os.udp_recv(udp) {
             let now = os.now();
             os.record(tag).received(now, datagram.len);
-            if let Some(due) = self.waiting.remove(&datagram.header) {
+            let Some(Waiting { due, .. }) = self.waiting.remove(&datagram.header) else {
+                continue;
+            };
+            if now.saturating_since(due) > self.config.timeout {
+                self.lost(due, ErrorKind::TimedOut, os);
+            } else {
                 os.record(tag).answered(due, now);
                 self.load.after_answer(now);
             }
@@ -119,16 +131,19 @@ impl UdpClient {
         self.load.arm(os, ARRIVAL);
     }
 
-    /// The target's kernel says that nothing listens. It does not say to which request.
-    fn refused(&mut self, os: &mut Os<'_, '_, '_>) {
-        if let Some((_, due)) = self.waiting.pop_first() {
+    /// A target's kernel says that nothing listens. It does not say to which request; it may have
+    /// been the oldest.
+    fn refused(&mut self, to: SocketAddrV4, os: &mut Os<'_, '_, '_>) {
+        let oldest = self.waiting.iter().find(|(_, w)| w.target == to);
+        if let Some((&sequence, &Waiting { due, .. })) = oldest {
+            self.waiting.remove(&sequence);
             self.lost(due, ErrorKind::Refused, os);
         }
     }
 
     fn sweep(&mut self, os: &mut Os<'_, '_, '_>) {
         let now = os.now();
-        while let Some((&sequence, &due)) = self.waiting.first_key_value()
+        while let Some((&sequence, &Waiting { due, .. })) = self.waiting.first_key_value()
             && now.saturating_since(due) >= self.config.timeout
         {
             self.waiting.remove(&sequence);

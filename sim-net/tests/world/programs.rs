@@ -346,3 +346,84 @@ fn an_open_load_is_shared_by_the_clients_that_have_someone_to_ask() {
     counts.sort_unstable();
     assert_eq!(counts, [99, 99]);
 }
+
+#[test]
+fn a_user_whose_connection_fails_at_once_does_not_spin() {
+    let mut p = plan(vec![task("web/0", Mode::Awsvpc, 0, 80)]);
+    p.hosts[0].default_route = false;
+    p.hosts[0].subnet = 1;
+    // One at the start and one 50 ms later. The pool's connection has failed when the first request
+    // comes: that one waits for the next attempt.
+    for (protocol, connections, expected) in [
+        (Protocol::Tcp, Connections::PerRequest, 2),
+        (Protocol::Tcp, Connections::KeepAlive(1), 1),
+        (Protocol::Udp, Connections::PerRequest, 2),
+    ] {
+        let mut requests = workload(
+            vec![CLIENT],
+            vec![target(app_of(0), 80)],
+            RequestPlan {
+                connections,
+                ..request()
+            },
+        );
+        requests.protocol = protocol;
+        p.workloads = vec![requests];
+        let outcome = run(&p);
+        let errors = &outcome.workloads[0].errors;
+        let failed = errors.get("network_unreachable");
+        assert_eq!(failed, Some(&expected), "{connections:?}: {errors:?}");
+    }
+}
+
+#[test]
+fn an_answer_after_the_timeout_is_none() {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let mut p = plan(vec![task("web/0", Mode::Awsvpc, 0, 80)]);
+        let mut requests = workload(
+            vec![CLIENT],
+            vec![target(app_of(0), 80)],
+            RequestPlan {
+                timeout: ms(10),
+                service_time: ServiceTime::Constant(ms(13)),
+                load: every(ms(21)),
+                ..request()
+            },
+        );
+        requests.protocol = protocol;
+        p.workloads = vec![requests];
+        p.measure.duration = ms(1_000);
+        let outcome = run(&p);
+        let late = &outcome.workloads[0];
+        assert_eq!(late.ok, 0, "{late:?}");
+        assert_eq!(late.errors.get("timed_out"), Some(&47), "{late:?}");
+    }
+}
+
+#[test]
+fn a_refused_datagram_fails_a_request_to_the_target_that_refused_it() {
+    let mut p = plan(vec![
+        task("slow", Mode::Awsvpc, 1, 80),
+        task("refuses", Mode::Bridge, 0, 8080),
+        task("client", Mode::Bridge, 0, 8081),
+    ]);
+    // Without the proxy and without hairpin, a container's published port is refused to others of
+    // its host.
+    p.instances[0].docker.userland_proxy = false;
+    let mut requests = workload(
+        vec![app_of(2)],
+        vec![target(app_of(0), 80), target(app_of(1), 80)],
+        RequestPlan {
+            // One request is always with the slow server when another is refused.
+            service_time: ServiceTime::Constant(us(1_500)),
+            load: every(ms(1)),
+            ..request()
+        },
+    );
+    requests.protocol = Protocol::Udp;
+    p.workloads = vec![requests];
+    let outcome = run(&p);
+    let both = &outcome.workloads[0];
+    assert_eq!(both.ok, 50, "{both:?}");
+    assert_eq!(both.errors.get("connection_refused"), Some(&49), "{both:?}");
+}
