@@ -70,6 +70,7 @@ pub struct RequestClient {
     unused: Vec<usize>,
     by_conn: LookupMap<ConnId, usize>,
     queue: VecDeque<SimTime>,
+    retrying: bool,
 }
 
 impl RequestClient {
@@ -85,6 +86,7 @@ impl RequestClient {
             unused: Vec::new(),
             by_conn: LookupMap::default(),
             queue: VecDeque::new(),
+            retrying: false,
         }
     }
 
@@ -106,7 +108,10 @@ impl RequestClient {
             AppEvent::Timer(START) => self.start(os),
             AppEvent::Timer(ARRIVAL) => self.arrive(os),
             AppEvent::Timer(SWEEP) => self.sweep(os),
-            AppEvent::Timer(RETRY) => self.reconnect(os),
+            AppEvent::Timer(RETRY) => {
+                self.retrying = false;
+                self.reconnect(os);
+            }
             AppEvent::Socket(event) => self.on_socket(event, os),
             AppEvent::Timer(_) | AppEvent::Computed(_) => {}
         }
@@ -164,6 +169,14 @@ impl RequestClient {
                 self.slots[slot].state = State::Connecting(due);
                 self.fail(slot, kind, os);
             }
+        }
+    }
+
+    /// Keeps one timer pending, at which all connections that are down are opened again.
+    fn retry_later(&mut self, os: &mut Os<'_, '_, '_>) {
+        if !self.retrying {
+            self.retrying = true;
+            os.timer(os.now() + RETRY_AFTER, RETRY);
         }
     }
 
@@ -318,7 +331,7 @@ impl RequestClient {
         self.idle.retain(|&i| i != slot);
         self.release(slot);
         if matches!(self.config.connections, Connections::KeepAlive(_)) {
-            os.timer(os.now() + RETRY_AFTER, RETRY);
+            self.retry_later(os);
         }
         let lost = match state {
             State::Busy { due, .. } | State::Connecting(Some(due)) => Some(due),

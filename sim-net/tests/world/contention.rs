@@ -201,3 +201,23 @@ fn a_machine_without_room_for_an_ip_header_is_refused() {
         }
     );
 }
+
+#[test]
+fn a_pool_that_cannot_connect_does_not_keep_the_world_busy() {
+    let mut plan = plan(vec![task("job/0", Mode::None, 0, 80)]);
+    let mut load = requests(|r| {
+        r.load = Load::Open(Arrivals::Constant {
+            gap: SimDuration::from_ms(1),
+        });
+        r.connections = Connections::KeepAlive(32);
+    });
+    load.from = vec![app_of(0)];
+    load.to = vec![target(CLIENT, 80)];
+    plan.workloads = vec![load];
+    let outcome = run(&plan);
+    assert!(matches!(
+        outcome.workloads[0].outcome,
+        Reach::Isolated { .. }
+    ));
+    assert!(outcome.events < 5_000, "{} events", outcome.events);
+}
