@@ -51,6 +51,15 @@ pub struct Slice {
     pub since: Option<SimTime>,
 }
 
+/// What waits for its turn in user space.
+#[derive(Clone, Copy, Debug)]
+enum Runnable {
+    /// A program with events.
+    App(AppId),
+    /// A computation that has not begun.
+    Slice(Slice),
+}
+
 /// What a core does next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Work {
@@ -72,7 +81,8 @@ pub struct Core {
     ring: VecDeque<(EniId, Frame, SimTime)>,
     backlog: VecDeque<(Ingress, Frame)>,
     polls: VecDeque<(NetnsId, ConnId)>,
-    apps: VecDeque<AppId>,
+    runnable: VecDeque<Runnable>,
+    /// The computation that goes on or is interrupted.
     slice: Option<Slice>,
     app_turn: bool,
     /// Until when a computation may not be interrupted: it has its turn.
@@ -114,21 +124,18 @@ impl Core {
 
     /// Puts a program in the run queue.
     pub fn push_app(&mut self, app: AppId) {
-        self.apps.push_back(app);
+        self.runnable.push_back(Runnable::App(app));
     }
 
-    /// Starts a computation after the present pass.
-    ///
-    /// # Panics
-    /// If one is going on: a program that computes does not run.
+    /// Puts a computation in the run queue, behind the programs that wait already.
     pub fn push_slice(&mut self, app: AppId, token: u32, time: SimDuration) {
-        assert!(self.slice.is_none(), "one computation at a time");
-        self.slice = Some(Slice {
+        let slice = Slice {
             app,
             token,
             remaining: time,
             since: None,
-        });
+        };
+        self.runnable.push_back(Runnable::Slice(slice));
     }
 
     /// Frames from rings and the backlog that wait.
@@ -146,7 +153,7 @@ impl Core {
     /// Whether anything waits.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.has_softirq() || self.slice.is_some() || !self.apps.is_empty()
+        self.has_softirq() || self.slice.is_some() || !self.runnable.is_empty()
     }
 
     /// The next unit of softirq work: what crossed into another namespace before what is new, so
@@ -185,37 +192,50 @@ impl Core {
     /// After a full round of frames a computation has its turn for as long as the round took, as
     /// two threads that the scheduler treats alike.
     pub fn next_work(&mut self, now: SimTime) -> Work {
-        let app_turn = std::mem::take(&mut self.app_turn);
-        if app_turn && self.slice.is_some() {
-            self.protected_until = now + self.last_pass;
-        }
-        let user_turn = now < self.protected_until || (app_turn && !self.apps.is_empty());
-        if self.has_softirq() && !user_turn {
+        let user_turn = std::mem::take(&mut self.app_turn) && self.take_turn(now);
+        if self.has_softirq() && !user_turn && now >= self.protected_until {
             self.interrupt(now);
             return Work::Softirq;
         }
-        if let Some(slice) = &mut self.slice {
-            let since = *slice.since.get_or_insert(now);
-            let end = since + slice.remaining;
-            if now >= end {
-                let Slice { app, token, .. } = *slice;
-                self.busy += slice.remaining;
-                self.slice = None;
-                self.protected_until = SimTime::ZERO;
-                return Work::Computed(app, token);
+        if self.slice.is_none() {
+            match self.runnable.pop_front() {
+                Some(Runnable::App(app)) => return Work::App(app),
+                Some(Runnable::Slice(slice)) => self.slice = Some(slice),
+                None => {}
             }
-            let turn_ends = now < self.protected_until && self.has_softirq();
-            return Work::Compute(if turn_ends {
-                end.min(self.protected_until)
+        }
+        let Some(slice) = &mut self.slice else {
+            return if self.has_softirq() {
+                Work::Softirq
             } else {
-                end
-            });
+                Work::Idle
+            };
+        };
+        let since = *slice.since.get_or_insert(now);
+        let end = since + slice.remaining;
+        if now >= end {
+            let Slice { app, token, .. } = *slice;
+            self.busy += slice.remaining;
+            self.slice = None;
+            self.protected_until = SimTime::ZERO;
+            return Work::Computed(app, token);
         }
-        match self.apps.pop_front() {
-            Some(app) => Work::App(app),
-            None if self.has_softirq() => Work::Softirq,
-            None => Work::Idle,
+        let turn_ends = now < self.protected_until && self.has_softirq();
+        Work::Compute(if turn_ends {
+            end.min(self.protected_until)
+        } else {
+            end
+        })
+    }
+
+    /// Gives user space its turn after a full round; `false` if nobody there wants it.
+    fn take_turn(&mut self, now: SimTime) -> bool {
+        let computes =
+            self.slice.is_some() || matches!(self.runnable.front(), Some(Runnable::Slice(_)));
+        if computes {
+            self.protected_until = now + self.last_pass;
         }
+        computes || !self.runnable.is_empty()
     }
 
     fn interrupt(&mut self, now: SimTime) {
@@ -264,6 +284,19 @@ mod tests {
         assert_eq!(core.next_work(at(0)), Work::Compute(at(30)));
         assert_eq!(core.not_before(), at(30));
         assert_eq!(core.next_work(at(30)), Work::Softirq);
+    }
+
+    #[test]
+    fn a_program_that_computes_again_waits_behind_the_others() {
+        let mut core = Core::default();
+        let (busy, other) = (AppId::new(1), AppId::new(2));
+        core.push_slice(busy, 0, SimDuration::from_us(10));
+        assert_eq!(core.next_work(at(0)), Work::Compute(at(10)));
+        core.push_app(other);
+        assert_eq!(core.next_work(at(10)), Work::Computed(busy, 0));
+        core.push_slice(busy, 1, SimDuration::from_us(10));
+        assert_eq!(core.next_work(at(10)), Work::App(other));
+        assert_eq!(core.next_work(at(10)), Work::Compute(at(20)));
     }
 
     #[test]
