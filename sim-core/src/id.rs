@@ -186,16 +186,6 @@ impl<I: Id, T> IndexVec<I, T> {
             .map(|(index, item)| (I::from_index(index), item))
     }
 
-    /// The elements, mutable, with their ids.
-    pub fn iter_mut_enumerated(
-        &mut self,
-    ) -> impl DoubleEndedIterator<Item = (I, &mut T)> + ExactSizeIterator {
-        self.items
-            .iter_mut()
-            .enumerate()
-            .map(|(index, item)| (I::from_index(index), item))
-    }
-
     /// All ids in order.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = I> + ExactSizeIterator + use<I, T> {
         (0..self.items.len()).map(I::from_index)
@@ -205,12 +195,6 @@ impl<I: Id, T> IndexVec<I, T> {
     #[must_use]
     pub fn as_slice(&self) -> &[T] {
         &self.items
-    }
-
-    /// The elements without their ids.
-    #[must_use]
-    pub fn into_vec(self) -> Vec<T> {
-        self.items
     }
 }
 

@@ -184,16 +184,6 @@ impl Histogram {
         (!self.is_empty()).then_some(self.min_ns)
     }
 
-    /// The share of samples at or below `ns`, within a bin.
-    #[must_use]
-    pub fn share_at_or_below(&self, ns: u64) -> f64 {
-        if self.is_empty() {
-            0.0
-        } else {
-            self.counts.quantile_below(ns)
-        }
-    }
-
     /// Whether what is kept apart from the bins can be true of them.
     fn is_consistent(&self) -> bool {
         let (mut bins, counts) = (self.counts.iter_recorded(), &self.counts);

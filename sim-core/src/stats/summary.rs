@@ -83,12 +83,6 @@ impl Summary {
         (self.n > 1).then(|| self.squares / (self.n - 1) as f64)
     }
 
-    /// The square root of the variance.
-    #[must_use]
-    pub fn standard_deviation(&self) -> Option<f64> {
-        self.variance().map(libm::sqrt)
-    }
-
     /// The standard deviation of the mean.
     #[must_use]
     pub fn standard_error(&self) -> Option<f64> {

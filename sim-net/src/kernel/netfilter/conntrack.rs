@@ -146,12 +146,6 @@ impl Connection {
         (self.packets[at], self.bytes[at])
     }
 
-    /// Whether its source is translated.
-    #[must_use]
-    pub fn source_translated(&self) -> bool {
-        self.source == Binding::Translated
-    }
-
     /// Whether its destination is translated.
     #[must_use]
     pub fn destination_translated(&self) -> bool {
