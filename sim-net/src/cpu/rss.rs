@@ -4,7 +4,7 @@
 //! Source: Microsoft, "Verifying the RSS hash calculation" (specified); ENA uses Toeplitz on the
 //! 5-tuple, ENA Linux best practices (vendor).
 
-use crate::headers::{FiveTuple, Protocol};
+use crate::headers::{self, FiveTuple, Protocol};
 
 /// The default key of the RSS specification.
 const KEY: [u8; 40] = [
@@ -65,6 +65,12 @@ pub fn hash(tuple: &FiveTuple) -> u32 {
     // An octet of zero adds nothing, so that without ports the addresses alone count.
     let added = CONTRIBUTIONS.iter().zip(input);
     added.fold(0, |hash, (table, octet)| hash ^ table[usize::from(octet)])
+}
+
+/// The hash of the conversation that a packet belongs to; 0 for what is no packet.
+#[must_use]
+pub fn hash_packet(packet: &[u8]) -> u32 {
+    headers::five_tuple(packet).map_or(0, |tuple| hash(&tuple))
 }
 
 #[cfg(test)]

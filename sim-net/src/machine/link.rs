@@ -222,8 +222,9 @@ impl Machine {
         let tag = frame.meta.tag;
         let mut at = self.meter.now() + self.virtio_delay(eni, Primitive::VirtioTransmit, tag);
         if self.cores.len() > 1 {
-            let flow = headers::five_tuple(&frame.data).map_or(0, |tuple| rss::hash(&tuple));
-            at = self.enis[eni].order.admit(flow, at);
+            at = self.enis[eni]
+                .order
+                .admit(rss::hash_packet(&frame.data), at);
         }
         self.enis[eni].counts.offered += 1;
         if at == env.ctx.now() {

@@ -7,7 +7,6 @@ use crate::app::{AppEvent, Os};
 use crate::cost::{Charge, Primitive};
 use crate::cpu::{Component, ROUND, Softirq, Work, rss};
 use crate::frame::{Frame, FrameSlot};
-use crate::headers;
 use crate::ids::{AppId, CoreId, EniId, FlowTag};
 use crate::stack::{SocketEvent, StackWorker};
 use crate::verdict::DropReason;
@@ -136,8 +135,7 @@ impl Machine {
         if self.cores.len() == 1 {
             return CoreId::new(0);
         }
-        let hash = headers::five_tuple(&frame.data).map_or(0, |tuple| rss::hash(&tuple));
-        CoreId::new(hash as usize % self.cores.len())
+        CoreId::new(rss::hash_packet(&frame.data) as usize % self.cores.len())
     }
 
     /// Has `core` look for work at `at`, or as soon after as its present pass ends.
@@ -151,9 +149,14 @@ impl Machine {
             self.run_core(env, core);
             return;
         }
+        self.look_at(env, core, at);
+    }
+
+    /// Has `core` look for work at `at`, and at no other time that was agreed before.
+    fn look_at(&mut self, env: &mut Env<'_, '_>, core: CoreId, at: SimTime) {
         self.cores[core].wake_at = Some(at);
-        env.ctx
-            .schedule(self.core_entity(core), at, Event::Core { core });
+        let entity = self.core_entity(core);
+        env.ctx.schedule(entity, at, Event::Core { core });
     }
 
     fn on_core(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
@@ -171,12 +174,7 @@ impl Machine {
         );
         match self.cores[core].next_work(now) {
             Work::Idle => return,
-            Work::Compute(until) => {
-                self.cores[core].wake_at = Some(until);
-                env.ctx
-                    .schedule(self.core_entity(core), until, Event::Core { core });
-                return;
-            }
+            Work::Compute(until) => return self.look_at(env, core, until),
             Work::Softirq => {
                 self.meter.begin(now, core);
                 self.softirq_round(env, core);
@@ -193,14 +191,13 @@ impl Machine {
         }
         self.carry_on(env, core);
         let spent = self.meter.end();
-        self.cores[core].last_pass = spent;
         let me = &mut self.cores[core];
+        me.last_pass = spent;
         me.busy += spent;
         me.busy_until = now + spent;
-        me.wake_at = me.has_work().then_some(me.busy_until);
-        if let Some(at) = me.wake_at {
-            env.ctx
-                .schedule(self.core_entity(core), at, Event::Core { core });
+        me.wake_at = None;
+        if me.has_work() {
+            self.look_at(env, core, now + spent);
         }
     }
 

@@ -4,6 +4,7 @@ use sim_core::SimDuration;
 use sim_net::cost::Primitive;
 use sim_net::headers::Protocol;
 use sim_net::plan::{Connections, DockerPlan, Mode, Place, Plan, WorkloadKind};
+use sim_net::world::WorkloadOutcome;
 
 use crate::support::{app_of, container, ping_pong, plan, run, target, task};
 
@@ -31,19 +32,21 @@ fn cpu_per_request(mut plan: Plan, from: Place, to: Place, protocol: Protocol) -
         "scheduling",
         "virtio",
     ];
-    let spent: SimDuration = workload
-        .hops
-        .iter()
-        .filter(|h| !waiting.contains(&h.component))
-        .map(|h| h.total)
-        .sum();
+    let spent = spent_outside(workload, &waiting);
     let asked = workload
         .hops
         .iter()
         .find(|h| h.component == "syscall")
         .map_or(1, |h| h.visits);
     // Eight calls and copies for each request: send, receive, and their copies, at each end.
-    spent.as_secs_f64() * 1e9 * 8.0 / asked as f64
+    spent * 8.0 / asked as f64
+}
+
+/// Time of a workload in all components but these, in ns.
+fn spent_outside(workload: &WorkloadOutcome, left_out: &[&str]) -> f64 {
+    let hops = workload.hops.iter();
+    let counted = hops.filter(|h| !left_out.contains(&h.component));
+    counted.map(|h| h.total).sum::<SimDuration>().as_secs_f64() * 1e9
 }
 
 fn from_instance(plan: Plan) -> f64 {
@@ -164,13 +167,8 @@ fn proxied() -> f64 {
         .find(|h| h.component == "userland_proxy");
     let relayed = proxy.expect("the proxy relays").visits as f64;
     let waiting = ["core_queue", "scheduling"];
-    let spent: SimDuration = workload
-        .hops
-        .iter()
-        .filter(|h| !waiting.contains(&h.component))
-        .map(|h| h.total)
-        .sum();
-    spent.as_secs_f64() * 1e9 * 2.0 / relayed
+    let spent = spent_outside(workload, &waiting);
+    spent * 2.0 / relayed
 }
 
 /// Latency of one request on a connection of its own.
@@ -196,13 +194,8 @@ fn setup_cost(mode: Mode, from: Place, tasks: usize) -> f64 {
         "interrupt",
         "nic",
     ];
-    let spent: SimDuration = workload
-        .hops
-        .iter()
-        .filter(|h| !waiting.contains(&h.component))
-        .map(|h| h.total)
-        .sum();
-    spent.as_secs_f64() * 1e9 / workload.ok as f64
+    let spent = spent_outside(workload, &waiting);
+    spent / workload.ok as f64
 }
 
 #[test]
