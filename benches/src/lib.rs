@@ -8,10 +8,13 @@ use sim_core::{DataRate, Ratio, SimDuration};
 use sim_net::cost::CostProfile;
 use sim_net::headers::Protocol;
 use sim_net::plan::{
-    BandwidthPlan, Direction, HostPlan, MeasurePlan, Mode, Place, Plan, Target, WorkloadKind,
-    WorkloadPlan,
+    BandwidthPlan, Direction, HostLocation, HostPlan, MeasurePlan, Mode, Place, Plan, Target,
+    WorkloadKind, WorkloadPlan,
 };
-use sim_net::vpc::{LatencyPlan, PeerPlan, RulePlan, SecurityGroupPlan, SubnetPlan, VpcPlan};
+use sim_net::vpc::{
+    LatencyPlan, Lifetime, PeerPlan, PublicAddress, RegionPlan, RulePlan, SecurityGroupPlan,
+    SubnetPlan, VpcPlan,
+};
 use sim_net::world::{Outcome, World};
 
 const TASK: &str = r#"{
@@ -95,7 +98,11 @@ pub fn bulk(duration: SimDuration) -> Plan {
         name: name.to_owned(),
         cores: 1,
         profile: ideal.clone(),
-        subnet: 0,
+        location: HostLocation::Subnet(0),
+        address: None,
+        public_address: PublicAddress::None,
+        always_tracked: false,
+        source_dest_check: true,
         security_groups: vec![0],
         bandwidth: Some(BandwidthPlan {
             peak: rate,
@@ -105,13 +112,15 @@ pub fn bulk(duration: SimDuration) -> Plan {
             single_flow: None,
             single_flow_in_group: None,
             packet_rate: None,
+            internet: None,
+            tracked_connections: None,
         }),
         mtu: 1500,
         default_route: true,
         routes: Vec::new(),
     };
     Plan {
-        vpc: open_vpc(),
+        region: open_vpc(),
         instances: Vec::new(),
         tasks: Vec::new(),
         hosts: vec![host("sender"), host("receiver")],
@@ -139,23 +148,33 @@ pub fn bulk(duration: SimDuration) -> Plan {
     }
 }
 
-fn open_vpc() -> VpcPlan {
+fn open_vpc() -> RegionPlan {
     let rule = |id: &str| RulePlan {
         id: id.to_owned(),
         protocol: None,
         ports: 0..=u16::MAX,
         peer: PeerPlan::Cidr("0.0.0.0/0".parse().expect("a network")),
+        lifetime: Lifetime::ALWAYS,
     };
-    VpcPlan {
-        cidrs: vec!["10.0.0.0/16".parse().expect("a network")],
+    RegionPlan {
+        vpcs: vec![VpcPlan {
+            id: "vpc-0".into(),
+            name: "vpc".into(),
+            cidrs: vec!["10.0.0.0/16".parse().expect("a network")],
+            dns_support: true,
+        }],
         zones: vec!["a".to_owned()],
         subnets: vec![SubnetPlan {
+            vpc: 0,
             id: "subnet-0".to_owned(),
             name: "all".to_owned(),
             cidr: "10.0.0.0/24".parse().expect("a network"),
             zone: 0,
+            route_table: None,
+            network_acl: None,
         }],
         security_groups: vec![SecurityGroupPlan {
+            vpc: 0,
             id: "sg-0".to_owned(),
             name: "open".to_owned(),
             ingress: vec![rule("in")],
@@ -167,6 +186,7 @@ fn open_vpc() -> VpcPlan {
             ..LatencyPlan::default()
         },
         loss: Ratio::from_ppm(0),
+        ..RegionPlan::default()
     }
 }
 

@@ -148,11 +148,11 @@ pub fn lower(
     policy: NonePolicy,
 ) -> Result<Lowered, ModeRefusal> {
     let laid_out = tasks::lay_out(scenario, mode, policy)?;
-    let mut vpc = scenario.vpc.clone();
-    let hosts = hosts::lower(scenario, &mut vpc)?;
+    let mut region = scenario.region.clone();
+    let hosts = hosts::lower(scenario, &mut region)?;
     let workloads = workloads::lower(scenario, &laid_out.by_service);
     let plan = Plan {
-        vpc,
+        region,
         instances: laid_out.instances,
         tasks: laid_out.tasks,
         hosts,

@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod machine;
 pub mod mode;
 pub mod plan;
+pub mod reach;
 pub mod stack;
 pub mod verdict;
 pub mod vpc;

@@ -10,8 +10,9 @@ use serde::Serialize;
 use sim_core::{ByteSize, DataRate, PacketRate, SimDuration};
 
 use crate::cost::CostProfile;
+use crate::eni::TrackingTimeouts;
 use crate::headers::Protocol;
-use crate::vpc::VpcPlan;
+use crate::vpc::{PublicAddress, RegionPlan};
 
 /// An ECS network mode. Fargate tasks are `awsvpc` tasks in a micro-VM of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -61,8 +62,8 @@ impl fmt::Display for Mode {
 /// One simulated world and what is measured in it.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The VPC and its latencies.
-    pub vpc: VpcPlan,
+    /// The VPCs and their latencies.
+    pub region: RegionPlan,
     /// Container instances.
     pub instances: Vec<InstancePlan>,
     /// Tasks, placed.
@@ -108,6 +109,39 @@ pub struct BandwidthPlan {
     pub single_flow_in_group: Option<DataRate>,
     /// Packets per second, both directions together. AWS publishes none.
     pub packet_rate: Option<PacketRate>,
+    /// Limit of what goes through an internet gateway, each direction.
+    pub internet: Option<DataRate>,
+    /// Tracked connections of all interfaces together. AWS publishes none.
+    pub tracked_connections: Option<u64>,
+}
+
+/// The instance metadata service (IMDS) as an instance is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataPlan {
+    /// Whether it answers at all (`HttpEndpoint`).
+    pub enabled: bool,
+    /// Time to live of its answers (`HttpPutResponseHopLimit`), 1 to 64.
+    pub hop_limit: u8,
+    /// Whether it asks for a session token (`HttpTokens` = `required`, IMDSv2). Without, the hop
+    /// limit stops nobody.
+    pub tokens_required: bool,
+    /// Whether the namespaces of `awsvpc` tasks have blackhole routes to it
+    /// (`ECS_AWSVPC_BLOCK_IMDS`).
+    pub blocked_for_tasks: bool,
+}
+
+impl Default for MetadataPlan {
+    /// As the ECS-optimized Amazon Linux 2023 image is launched.
+    /// Source: Amazon EC2 User Guide, configuring-IMDS-new-instances, 2023-06 (images with
+    /// `imds-support=v2.0`; vendor); ECS agent README, `ECS_AWSVPC_BLOCK_IMDS` (specified).
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            hop_limit: 2,
+            tokens_required: true,
+            blocked_for_tasks: false,
+        }
+    }
 }
 
 /// How Docker and the host kernel of an instance are set up.
@@ -168,6 +202,12 @@ pub struct InstancePlan {
     pub docker: DockerPlan,
     /// The interface drops what is not addressed to it (EC2's source/destination check).
     pub source_dest_check: bool,
+    /// Public address of its primary interface.
+    pub public_address: PublicAddress,
+    /// Its metadata service.
+    pub metadata: MetadataPlan,
+    /// When its interfaces forget tracked flows.
+    pub tracking: TrackingTimeouts,
 }
 
 /// A task: where it runs and how its containers are wired.
@@ -214,6 +254,8 @@ pub struct TaskNetworkPlan {
     pub subnet: usize,
     /// Indices of its security groups.
     pub security_groups: Vec<usize>,
+    /// Public address of its interface: Fargate only (`assignPublicIp`).
+    pub public_address: PublicAddress,
 }
 
 /// The micro-VM of a Fargate task.
@@ -236,10 +278,19 @@ pub struct HostPlan {
     pub cores: usize,
     /// What its kernel costs; the ideal profile costs nothing.
     pub profile: Arc<CostProfile>,
-    /// Index of its subnet.
-    pub subnet: usize,
-    /// Indices of its security groups.
+    /// Where it is.
+    pub location: HostLocation,
+    /// Its private address; `None` for any free one. Of a machine outside the VPCs, its only one.
+    pub address: Option<Ipv4Addr>,
+    /// Public address of its interface in a subnet.
+    pub public_address: PublicAddress,
+    /// Indices of its security groups. A machine outside the VPCs has none, and nothing is filtered.
     pub security_groups: Vec<usize>,
+    /// Whether security groups track all its flows, whatever the rules: so it is with interface
+    /// endpoints and network load balancers.
+    pub always_tracked: bool,
+    /// The interface drops what is not addressed to it (EC2's source/destination check).
+    pub source_dest_check: bool,
     /// Bandwidth; `None` for an ideal host.
     pub bandwidth: Option<BandwidthPlan>,
     /// Largest packet, in octets.
@@ -248,6 +299,29 @@ pub struct HostPlan {
     pub default_route: bool,
     /// Networks that it reaches through another machine's address.
     pub routes: Vec<(Ipv4Net, Ipv4Addr)>,
+}
+
+/// Where a machine is that ECS does not manage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HostLocation {
+    /// In the subnet with this index.
+    Subnet(usize),
+    /// Beyond the internet gateways.
+    Internet,
+    /// An AWS service with the addresses of the prefix list with this index: reached through an
+    /// internet gateway, or a gateway endpoint.
+    Service(usize),
+}
+
+impl HostLocation {
+    /// The subnet, where it is in one.
+    #[must_use]
+    pub fn subnet(self) -> Option<usize> {
+        match self {
+            Self::Subnet(subnet) => Some(subnet),
+            Self::Internet | Self::Service(_) => None,
+        }
+    }
 }
 
 /// Where a program runs.

@@ -63,6 +63,34 @@ drop_reasons! {
     DestinationCheck => "destination_check",
     /// The fabric knows no interface with the destination address.
     FabricNoRoute => "fabric_no_route",
+    /// The route table of the subnet has no route to the destination.
+    VpcNoRoute => "vpc_no_route",
+    /// The route's target is gone.
+    VpcBlackhole => "vpc_blackhole",
+    /// An internet gateway translates no interface without a public address.
+    NoPublicAddress => "no_public_address",
+    /// The peering connection is not active.
+    PeeringInactive => "peering_inactive",
+    /// A peering connection leads into the other VPC and no further.
+    PeeringNotTransitive => "peering_not_transitive",
+    /// The network ACL of the subnet that it leaves denies it.
+    NetworkAclEgress => "network_acl_egress",
+    /// The network ACL of the subnet that it enters denies it.
+    NetworkAclIngress => "network_acl_ingress",
+    /// The NAT gateway has no port left for connections to this destination.
+    NatErrorPortAllocation => "nat_error_port_allocation",
+    /// The NAT gateway has forgotten the connection, which was idle for too long.
+    NatIdleTimeout => "nat_idle_timeout",
+    /// Nobody behind the NAT gateway has asked for it.
+    NatNoMapping => "nat_no_mapping",
+    /// The interface exceeded its packet rate to link-local services.
+    LinkLocalAllowance => "linklocal_allowance_exceeded",
+    /// The instance tracks as many connections as it may.
+    ConntrackAllowance => "conntrack_allowance_exceeded",
+    /// The metadata service is turned off, or blocked for this interface.
+    MetadataOff => "metadata_off",
+    /// The route leads to something that is not simulated.
+    NotModelled => "not_modelled",
     /// Lost on the link, as the scenario's loss rate says.
     LinkLoss => "link_loss",
     /// No route to the destination in this namespace.

@@ -1,9 +1,9 @@
 //! Machines that ECS does not manage.
 
 use ipnet::Ipv4Net;
-use sim_net::plan::HostPlan;
+use sim_net::plan::{HostLocation, HostPlan};
 use sim_net::vpc::defaults;
-use sim_net::vpc::{PeerPlan, RulePlan, SecurityGroupPlan, VpcPlan};
+use sim_net::vpc::{Lifetime, PeerPlan, PublicAddress, RegionPlan, RulePlan, SecurityGroupPlan};
 
 use crate::toml::{Client, Location, Scenario};
 
@@ -11,18 +11,21 @@ use super::{ModeRefusal, machine};
 
 /// The clients of a scenario. Those whose traffic nothing filters share a security group that allows
 /// everything, which is added to the VPC.
-pub(super) fn lower(scenario: &Scenario, vpc: &mut VpcPlan) -> Result<Vec<HostPlan>, ModeRefusal> {
+pub(super) fn lower(
+    scenario: &Scenario,
+    region: &mut RegionPlan,
+) -> Result<Vec<HostPlan>, ModeRefusal> {
     let mut open = None;
     scenario
         .clients
         .iter()
-        .map(|client| host(client, vpc, &mut open))
+        .map(|client| host(client, region, &mut open))
         .collect()
 }
 
 fn host(
     client: &Client,
-    vpc: &mut VpcPlan,
+    region: &mut RegionPlan,
     open: &mut Option<usize>,
 ) -> Result<HostPlan, ModeRefusal> {
     let Location::Subnet(subnet) = client.location else {
@@ -37,8 +40,8 @@ fn host(
     };
     let security_groups = client.security_groups.clone().unwrap_or_else(|| {
         let index = *open.get_or_insert_with(|| {
-            vpc.security_groups.push(everything());
-            vpc.security_groups.len() - 1
+            region.security_groups.push(everything());
+            region.security_groups.len() - 1
         });
         vec![index]
     });
@@ -48,8 +51,12 @@ fn host(
         name: client.name.clone(),
         cores: instance.map_or(1, |instance| instance.vcpus as usize),
         profile: profile.expect("validation accepts only profiles that exist"),
-        subnet,
+        location: HostLocation::Subnet(subnet),
+        address: None,
+        public_address: PublicAddress::None,
         security_groups,
+        always_tracked: false,
+        source_dest_check: true,
         bandwidth: instance.map(machine::bandwidth),
         mtu: usize::try_from(defaults::MTU_VPC.value).expect("an MTU is small"),
         default_route: true,
@@ -64,8 +71,10 @@ fn everything() -> SecurityGroupPlan {
         protocol: None,
         ports: 0..=u16::MAX,
         peer: PeerPlan::Cidr(Ipv4Net::default()),
+        lifetime: Lifetime::ALWAYS,
     };
     SecurityGroupPlan {
+        vpc: 0,
         id: "sg-ecsnet-unfiltered".to_owned(),
         name: "unfiltered machines".to_owned(),
         ingress: vec![rule("sgr-unfiltered-in")],

@@ -33,6 +33,8 @@ pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: DataRate::from_bps(defaults::SINGLE_FLOW_PLACEMENT_GROUP.value),
         packet_rate: None,
+        internet: None,
+        tracked_connections: None,
     }
 }
 
@@ -50,6 +52,8 @@ pub(super) fn fargate(
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: None,
         packet_rate: None,
+        internet: None,
+        tracked_connections: None,
     };
     // A guest has whole virtual processors; less than one is a share of one.
     let cores = usize::try_from(size.cpu.div_ceil(1024)).unwrap_or(usize::MAX);

@@ -1,10 +1,12 @@
 //! Lays a scenario's tasks out over its instances.
 
 use reports::{ConstantRecord, DensityRecord};
+use sim_net::eni::TrackingTimeouts;
 use sim_net::plan::{
-    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, Mode, TaskNetworkPlan, TaskPlan,
+    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, MetadataPlan, Mode, TaskNetworkPlan,
+    TaskPlan,
 };
-use sim_net::vpc::VpcPlan;
+use sim_net::vpc::{PublicAddress, RegionPlan};
 
 use crate::ecs::ports::{DynamicPorts, PortError};
 use crate::ecs::{HostSide, ModePlan, check_mode};
@@ -48,7 +50,7 @@ pub(super) fn lay_out(
             service,
             mode,
             policy,
-            &scenario.vpc,
+            &scenario.region,
             &mut out.caveats,
         )?);
     }
@@ -58,7 +60,7 @@ pub(super) fn lay_out(
     let mut cluster = Cluster::default();
     if offered.iter().any(|offered| offered.mode != Mode::Fargate) {
         for capacity in &scenario.capacity {
-            instances(capacity, &scenario.vpc, &mut cluster, &mut out);
+            instances(capacity, &scenario.region, &mut cluster, &mut out);
         }
         capacity_words(scenario, &mut out);
     }
@@ -67,7 +69,7 @@ pub(super) fn lay_out(
         let mut tasks = Vec::with_capacity(offered.service.count as usize);
         for number in 0..offered.service.count {
             tasks.push(out.tasks.len());
-            task(offered, number, &mut cluster, &scenario.vpc, &mut out)?;
+            task(offered, number, &mut cluster, &scenario.region, &mut out)?;
         }
         out.by_service.push(tasks);
     }
@@ -79,7 +81,7 @@ fn offer<'a>(
     service: &'a Service,
     mode: Mode,
     policy: NonePolicy,
-    vpc: &VpcPlan,
+    region: &RegionPlan,
     caveats: &mut Vec<String>,
 ) -> Result<Offered<'a>, ModeRefusal> {
     let mode = service.mode.unwrap_or(mode);
@@ -113,7 +115,7 @@ fn offer<'a>(
         ));
     }
     let own_interface = mode == Mode::Awsvpc;
-    let zone = |&subnet: &usize| vpc.subnets[subnet].zone;
+    let zone = |&subnet: &usize| region.subnets[subnet].zone;
     let all_ports = || {
         plan.containers
             .iter()
@@ -139,7 +141,7 @@ fn offer<'a>(
 }
 
 /// The instances of a group, in the plan and as sites for placement.
-fn instances(capacity: &Capacity, vpc: &VpcPlan, cluster: &mut Cluster, out: &mut LaidOut) {
+fn instances(capacity: &Capacity, region: &RegionPlan, cluster: &mut Cluster, out: &mut LaidOut) {
     let instance = &capacity.instance_type;
     let trunking = capacity.trunking && instance.can_trunk();
     if capacity.trunking && !trunking {
@@ -159,7 +161,7 @@ fn instances(capacity: &Capacity, vpc: &VpcPlan, cluster: &mut Cluster, out: &mu
         let name = format!("{}/{number}", capacity.name);
         let mut site = Site::new(
             name.clone(),
-            vpc.subnets[subnet].zone,
+            region.subnets[subnet].zone,
             registered_cpu(instance.vcpus),
             registered_memory(instance.memory_mib),
             interfaces,
@@ -182,6 +184,9 @@ fn instances(capacity: &Capacity, vpc: &VpcPlan, cluster: &mut Cluster, out: &mu
                 ..DockerPlan::default()
             },
             source_dest_check: true,
+            public_address: PublicAddress::None,
+            metadata: MetadataPlan::default(),
+            tracking: TrackingTimeouts::default(),
         });
     }
 }
@@ -207,7 +212,7 @@ fn task(
     offered: &Offered<'_>,
     number: u32,
     cluster: &mut Cluster,
-    vpc: &VpcPlan,
+    region: &RegionPlan,
     out: &mut LaidOut,
 ) -> Result<(), ModeRefusal> {
     let Offered {
@@ -226,7 +231,7 @@ fn task(
     let containers =
         ports::settle(plan, site, &name).map_err(|error| out_of_ports(&name, &error))?;
     let has_interface = matches!(mode, Mode::Awsvpc | Mode::Fargate);
-    let network = has_interface.then(|| network(service, number, zone, vpc));
+    let network = has_interface.then(|| network(service, number, zone, region));
     let fargate = (*mode == Mode::Fargate).then(|| micro_vm(offered, out));
     let host = match instance {
         Some(index) => cluster.sites[index].name.clone(),
@@ -234,14 +239,14 @@ fn task(
     };
     let subnet = network.as_ref().map(|network| network.subnet);
     let zone = zone
-        .or(subnet.map(|subnet| vpc.subnets[subnet].zone))
+        .or(subnet.map(|subnet| region.subnets[subnet].zone))
         .unwrap_or_default();
     out.placed.push(Placed {
         task: name.clone(),
         host,
         detail: detail(
-            &vpc.zones[zone],
-            subnet.map(|s| vpc.subnets[s].name.as_str()),
+            &region.zones[zone],
+            subnet.map(|s| region.subnets[s].name.as_str()),
             &containers,
         ),
         published: containers
@@ -272,8 +277,13 @@ fn out_of_ports(task: &str, error: &PortError) -> ModeRefusal {
 
 /// The network of a task: the subnets of its service in turn, those in the zone of its instance if
 /// it has one.
-fn network(service: &Service, number: u32, zone: Option<usize>, vpc: &VpcPlan) -> TaskNetworkPlan {
-    let fits = |&&subnet: &&usize| zone.is_none_or(|zone| vpc.subnets[subnet].zone == zone);
+fn network(
+    service: &Service,
+    number: u32,
+    zone: Option<usize>,
+    region: &RegionPlan,
+) -> TaskNetworkPlan {
+    let fits = |&&subnet: &&usize| zone.is_none_or(|zone| region.subnets[subnet].zone == zone);
     let subnets: Vec<usize> = service
         .network
         .subnets
@@ -284,6 +294,7 @@ fn network(service: &Service, number: u32, zone: Option<usize>, vpc: &VpcPlan) -
     // Placement has seen to it that the zone of the instance has one.
     let subnet = subnets[number as usize % subnets.len()];
     TaskNetworkPlan {
+        public_address: PublicAddress::None,
         subnet,
         security_groups: service.network.security_groups.clone(),
     }

@@ -158,7 +158,7 @@ fn none_refuses_ports_or_drops_them_and_says_so() {
 #[test]
 fn a_full_subnet_is_an_answer_about_the_mode() {
     let mut scenario = with_count(DYNAMIC, 20);
-    for subnet in &mut scenario.vpc.subnets {
+    for subnet in &mut scenario.region.subnets {
         subnet.cidr = ipnet::Ipv4Net::new(subnet.cidr.addr(), 28).unwrap();
     }
     let refusal = lowered(&scenario, Mode::Fargate).unwrap();
@@ -211,7 +211,10 @@ fn clients_that_nothing_filters_share_an_open_group() {
     let [group] = plan.hosts[0].security_groups[..] else {
         panic!("{:?}", plan.hosts)
     };
-    assert_eq!(plan.vpc.security_groups[group].id, "sg-ecsnet-unfiltered");
+    assert_eq!(
+        plan.region.security_groups[group].id,
+        "sg-ecsnet-unfiltered"
+    );
     assert!(plan.hosts[0].bandwidth.is_none());
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use sim_core::{ByteSize, PacketRate, SimDuration};
-use sim_net::vpc::VpcPlan;
+use sim_net::vpc::RegionPlan;
 
 use crate::ecs::{Mode, Protocol, TaskDefinition};
 use crate::instance_types::InstanceType;
@@ -16,7 +16,7 @@ pub struct Scenario {
     /// Name in reports.
     pub name: String,
     /// The network.
-    pub vpc: VpcPlan,
+    pub region: RegionPlan,
     /// Groups of container instances.
     pub capacity: Vec<Capacity>,
     /// What ECS runs.

@@ -53,9 +53,9 @@ fn with(lines: &str) -> String {
 fn the_minimal_example_takes_the_documented_defaults() {
     let scenario = accepted(MINIMAL);
     assert_eq!(scenario.name, "scenario");
-    assert_eq!(scenario.vpc.cidrs[0].to_string(), "10.0.0.0/16");
+    assert_eq!(scenario.region.vpcs[0].cidrs[0].to_string(), "10.0.0.0/16");
     let subnets: Vec<_> = scenario
-        .vpc
+        .region
         .subnets
         .iter()
         .map(|s| (s.name.as_str(), s.zone))
@@ -93,7 +93,7 @@ fn the_minimal_example_takes_the_documented_defaults() {
 #[test]
 fn the_example_with_every_key_means_what_it_says() {
     let scenario = accepted(EVERY_KEY);
-    insta::assert_debug_snapshot!((&scenario.vpc, &scenario.workloads, scenario.measure));
+    insta::assert_debug_snapshot!((&scenario.region, &scenario.workloads, scenario.measure));
     let capacity = &scenario.capacity[0];
     assert_eq!(capacity.dynamic_ports, 40_000..=50_000);
     assert!(capacity.trunking && !capacity.userland_proxy);

@@ -55,7 +55,7 @@ pub fn validate(
             .name
             .as_ref()
             .map_or_else(|| "scenario".to_owned(), |name| name.value.clone()),
-        vpc,
+        region: vpc,
         capacity,
         services: services?,
         clients: clients?,

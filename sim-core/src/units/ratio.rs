@@ -42,6 +42,13 @@ const RATIO: Quantity = Quantity {
 const UNITS: &[(&str, u64)] = &[("", 1), ("%", 100), ("‰", 1_000), ("ppm", 1_000_000)];
 const MAX_PART: u64 = 1_000_000_000_000_000_000;
 
+impl Default for Ratio {
+    /// Zero.
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl Ratio {
     /// Nothing.
     pub const ZERO: Self = Self { num: 0, den: 1 };

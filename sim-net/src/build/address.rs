@@ -74,7 +74,7 @@ impl Allocation {
 impl Addresses {
     pub(super) fn allocate(plan: &Plan) -> Result<Self, BuildError> {
         let subnets = plan
-            .vpc
+            .region
             .subnets
             .iter()
             .map(|s| AddressAllocator::new(s.cidr))
@@ -94,7 +94,8 @@ impl Addresses {
         for (index, h) in plan.hosts.iter().enumerate() {
             let at = (first_host + index, 0);
             let (name, groups) = (format!("{}/eth0", h.name), &h.security_groups);
-            hosts.push(allocation.interface(name, h.subnet, groups, at, None)?);
+            let subnet = h.location.subnet().expect("outside: to come");
+            hosts.push(allocation.interface(name, subnet, groups, at, None)?);
         }
         let mut enis = vec![1; plan.instances.len()];
         let mut micro_vms = 0;
@@ -148,17 +149,17 @@ impl Addresses {
             addr: interface.addr,
             location: Location::Vpc {
                 subnet: interface.subnet,
-                zone: plan.vpc.subnets[interface.subnet].zone,
+                zone: plan.region.subnets[interface.subnet].zone,
                 placement_group: interface.placement_group,
             },
         });
-        Fabric::new(plan.vpc.latency.clone(), plan.vpc.loss, endpoints)
+        Fabric::new(plan.region.latency.clone(), plan.region.loss, endpoints)
     }
 
     /// What each interface's security groups allow, by the number of its endpoint. Interfaces with
     /// the same groups share one compiled set.
     pub(super) fn rules(&self, plan: &Plan) -> Vec<Arc<EniRules>> {
-        let groups = &plan.vpc.security_groups;
+        let (groups, lists) = (&plan.region.security_groups, &plan.region.prefix_lists);
         let pairs = self
             .iter()
             .flat_map(|i| i.groups.iter().map(|&g| (g, i.addr)));
@@ -169,7 +170,7 @@ impl Addresses {
             .map(|interface| {
                 compiled
                     .entry(&interface.groups)
-                    .or_insert_with_key(|g| Arc::new(EniRules::compile(groups, g, &members)))
+                    .or_insert_with_key(|g| Arc::new(EniRules::compile(groups, g, &members, lists)))
                     .clone()
             })
             .collect()

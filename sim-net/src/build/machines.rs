@@ -171,7 +171,7 @@ impl Factory<'_> {
     }
 
     fn eni(&self, interface: &Interface, bandwidth: Option<BandwidthPlan>) -> EniSpec {
-        let subnet = self.plan.vpc.subnets[interface.subnet].cidr;
+        let subnet = self.plan.region.subnets[interface.subnet].cidr;
         let rules = self.rules[interface.endpoint.index()].clone();
         // The link-layer address is given when the interface is attached.
         let mut plan = EniPlan::vpc(interface.addr, Mac::default(), rules);

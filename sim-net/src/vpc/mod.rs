@@ -1,7 +1,7 @@
-//! The VPC: its plan, its addresses, its rules, and the fabric that carries frames from one
+//! VPCs: their plan, their addresses, their rules, and the fabric that carries frames from one
 //! elastic network interface to another.
 //!
-//! [`VpcPlan`] is what a front end hands over. [`AddressAllocator`] numbers interfaces,
+//! [`RegionPlan`] is what a front end hands over. [`AddressAllocator`] numbers interfaces,
 //! [`EniRules`] is what the security groups of one interface come to, [`Fabric`] knows where each
 //! address is and how far, and [`defaults`] is the one list of numbers that this module and
 //! [`crate::eni`] fall back on.
@@ -17,6 +17,9 @@ mod security_group;
 pub use address::{AddressAllocator, AddressError};
 pub use fabric::{Endpoint, EndpointId, Fabric, FabricError, FabricPort, Location, Transit};
 pub use plan::{
-    JitterPlan, LatencyPlan, PeerPlan, RulePlan, SecurityGroupPlan, SubnetPlan, VpcPlan,
+    AclEntryPlan, GatewayEndpointPlan, InternetGatewayPlan, JitterPlan, LatencyPlan, Lifetime,
+    NatGatewayPlan, NetworkAclPlan, PeerPlan, PeeringPlan, PrefixListPlan, PublicAddress,
+    RegionPlan, RouteDestination, RoutePlan, RouteTablePlan, RouteTarget, RulePlan,
+    SecurityGroupPlan, SubnetPlan, VpcPlan,
 };
 pub use security_group::{Direction, EniRules, GroupMembers, RuleMatch, RuleRef};

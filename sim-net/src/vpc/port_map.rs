@@ -16,6 +16,8 @@ pub(super) enum Peer {
     Any,
     /// `address & mask == network`.
     Net { network: u32, mask: u32 },
+    /// Any of several networks.
+    Nets(Arc<[Ipv4Net]>),
     /// The members of a group, sorted.
     Members(Arc<[Ipv4Addr]>),
 }
@@ -31,10 +33,17 @@ impl Peer {
         }
     }
 
+    /// Any address of several ranges. It is never [`Peer::Any`]: a prefix list does not make a flow
+    /// untracked.
+    pub(super) fn of_cidrs(cidrs: &[Ipv4Net]) -> Self {
+        Self::Nets(Ipv4Net::aggregate(&cidrs.to_vec()).into())
+    }
+
     pub(super) fn matches(&self, addr: Ipv4Addr) -> bool {
         match self {
             Self::Any => true,
             Self::Net { network, mask } => u32::from(addr) & mask == *network,
+            Self::Nets(nets) => nets.iter().any(|net| net.contains(&addr)),
             Self::Members(members) => members.binary_search(&addr).is_ok(),
         }
     }

@@ -7,7 +7,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::plan::{PeerPlan, RulePlan, SecurityGroupPlan};
+use super::plan::{PeerPlan, PrefixListPlan, RulePlan, SecurityGroupPlan};
 use super::port_map::{Peer, PortMap, PortRule};
 use crate::headers::Protocol;
 
@@ -31,7 +31,7 @@ impl Direction {
     }
 }
 
-/// Names a rule of a [`VpcPlan`](super::VpcPlan).
+/// Names a rule of a [`RegionPlan`](super::RegionPlan).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleRef {
     /// Which of the group's two lists.
@@ -103,8 +103,9 @@ impl EniRules {
         groups: &[SecurityGroupPlan],
         attached: &[usize],
         members: &GroupMembers,
+        prefix_lists: &[PrefixListPlan],
     ) -> Self {
-        let rules = |direction| Rules::compile(direction, groups, attached, members);
+        let rules = |direction| Rules::compile(direction, groups, attached, members, prefix_lists);
         Self {
             ingress: rules(Direction::Ingress),
             egress: rules(Direction::Egress),
@@ -171,6 +172,7 @@ impl Rules {
         groups: &[SecurityGroupPlan],
         attached: &[usize],
         members: &GroupMembers,
+        prefix_lists: &[PrefixListPlan],
     ) -> Self {
         let mut by_protocol = [Vec::new(), Vec::new(), Vec::new()];
         let mut other = Vec::new();
@@ -181,6 +183,7 @@ impl Rules {
             let peer = match &plan.peer {
                 PeerPlan::Cidr(cidr) => Peer::of_cidr(*cidr),
                 PeerPlan::Group(group) => Peer::Members(members.0[*group].clone()),
+                PeerPlan::PrefixList(list) => Peer::of_cidrs(&prefix_lists[*list].cidrs),
             };
             let classes = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp];
             for (list, class) in by_protocol.iter_mut().zip(classes) {

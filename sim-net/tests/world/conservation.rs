@@ -31,7 +31,7 @@ fn busy(mode: Mode, mbps: u64, loss_ppm: u64, per_request: bool) -> Plan {
         task("web/0", mode, 0, 8080),
         task("web/1", mode, 1, 8081),
     ]);
-    plan.vpc.loss = Ratio::from_ppm(loss_ppm);
+    plan.region.loss = Ratio::from_ppm(loss_ppm);
     for instance in &mut plan.instances {
         instance.bandwidth = bandwidth(DataRate::from_bps(mbps * 1_000_000).expect("above zero"));
     }

@@ -150,7 +150,7 @@ fn a_flood_slows_a_computation_and_does_not_stop_it() {
 #[test]
 fn a_transfer_of_which_nothing_arrives_is_not_measured() {
     let mut plan = download(Mode::Awsvpc);
-    plan.vpc.security_groups[0].ingress.clear();
+    plan.region.security_groups[0].ingress.clear();
     let outcome = run(&plan);
     assert!(matches!(
         outcome.workloads[0].outcome,
@@ -163,7 +163,7 @@ fn a_transfer_of_which_nothing_arrives_is_not_measured() {
 #[test]
 fn a_capture_shows_a_lost_frame_once() {
     let mut plan = plan(vec![task("web/0", Mode::Awsvpc, 0, 80)]);
-    plan.vpc.loss = Ratio::from_ppm(200_000);
+    plan.region.loss = Ratio::from_ppm(200_000);
     let mut load = ping_pong(CLIENT, target(app_of(0), 80), Protocol::Udp, 100);
     if let WorkloadKind::Request(request) = &mut load.kind {
         request.load = Load::Open(Arrivals::Constant {

@@ -10,7 +10,7 @@ use crate::support::{app_of, ping_pong, plan, run, target, task};
 
 fn loaded(mode: Mode) -> Plan {
     let mut plan = plan(vec![task("web/0", mode, 0, 8080)]);
-    plan.vpc.latency.jitter = Some(JitterPlan::default());
+    plan.region.latency.jitter = Some(JitterPlan::default());
     let mut load = ping_pong(Place::Host(0), target(app_of(0), 80), Protocol::Tcp, 500);
     if let WorkloadKind::Request(request) = &mut load.kind {
         request.load = Load::Open(Arrivals::Poisson {

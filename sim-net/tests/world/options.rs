@@ -3,8 +3,8 @@
 use sim_core::{ByteSize, DataRate, PacketRate, Ratio, SimDuration};
 use sim_net::headers::Protocol;
 use sim_net::plan::{
-    Arrivals, Connections, Direction, DockerPlan, Load, Mode, Place, Plan, RequestPlan,
-    ServiceTime, WorkloadKind, WorkloadPlan,
+    Arrivals, Connections, Direction, DockerPlan, HostLocation, Load, Mode, Place, Plan,
+    RequestPlan, ServiceTime, WorkloadKind, WorkloadPlan,
 };
 use sim_net::vpc::JitterPlan;
 
@@ -18,7 +18,7 @@ fn busy(mode: Mode) -> Plan {
         task("web/0", mode, 0, 8080),
         task("web/1", mode, 1, 8081),
     ]);
-    plan.vpc.latency.jitter = Some(JitterPlan::default());
+    plan.region.latency.jitter = Some(JitterPlan::default());
     let mut requests = ping_pong(Place::Host(0), target(app_of(0), 80), Protocol::Tcp, 500);
     if let WorkloadKind::Request(request) = &mut requests.kind {
         request.load = Load::Open(Arrivals::Poisson { mean_gap: US(400) });
@@ -185,10 +185,10 @@ fn of_a_host() {
         p.hosts[0].profile = profile("linux-6.18-2vcpu")
     });
     on("MTU", |p| p.hosts[0].mtu = 400);
-    on("subnet", |p| p.hosts[0].subnet = 1);
+    on("subnet", |p| p.hosts[0].location = HostLocation::Subnet(1));
     on("groups", |p| p.hosts[0].security_groups.clear());
     on("default route", |p| {
-        p.hosts[0].subnet = 1;
+        p.hosts[0].location = HostLocation::Subnet(1);
         p.hosts[0].default_route = false;
     });
 }
@@ -196,11 +196,13 @@ fn of_a_host() {
 #[test]
 fn of_the_vpc() {
     let on = |what: &str, change: fn(&mut Plan)| changes(what, Mode::Awsvpc, change);
-    on("latency in a zone", |p| p.vpc.latency.same_zone = US(200));
-    on("jitter", |p| p.vpc.latency.jitter = None);
-    on("loss", |p| p.vpc.loss = Ratio::from_ppm(20_000));
+    on("latency in a zone", |p| {
+        p.region.latency.same_zone = US(200)
+    });
+    on("jitter", |p| p.region.latency.jitter = None);
+    on("loss", |p| p.region.loss = Ratio::from_ppm(20_000));
     changes("latency between zones", Mode::Host, |p| {
-        p.vpc.latency.cross_zone = US(900)
+        p.region.latency.cross_zone = US(900)
     });
 }
 

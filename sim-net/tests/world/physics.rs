@@ -127,7 +127,7 @@ fn two_flows_share_a_bottleneck_fairly() {
 #[test]
 fn goodput_under_loss_is_what_mathis_estimates() {
     let mut plan = ideal(&[Some(gbps(10)), Some(gbps(10))]);
-    plan.vpc.loss = Ratio::from_ppm(1000);
+    plan.region.loss = Ratio::from_ppm(1000);
     plan.workloads = vec![upload("bulk", 0, 1, 5001)];
     plan.measure.warmup = SimDuration::from_ms(100);
     plan.measure.duration = SimDuration::from_secs(1);
@@ -201,7 +201,7 @@ fn twice_the_rate_halves_the_serialisation() {
 fn a_configured_latency_does_not_change_capacity() {
     let rate = |latency| {
         let mut plan = ideal(&[Some(mbps(1000)), Some(mbps(1000))]);
-        plan.vpc.latency.same_zone = latency;
+        plan.region.latency.same_zone = latency;
         plan.workloads = vec![upload("bulk", 0, 1, 5001)];
         plan.measure.warmup = SimDuration::from_ms(300);
         plan.measure.cooldown = SimDuration::ZERO;

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use sim_core::{ByteSize, SimDuration};
 use sim_net::headers::{self, Protocol};
 use sim_net::plan::{
-    Arrivals, CallPlan, Connections, Direction, Load, Mode, Place, Plan, RequestPlan, ServiceTime,
-    Target, TaskPlan, WorkloadKind, WorkloadPlan,
+    Arrivals, CallPlan, Connections, Direction, HostLocation, Load, Mode, Place, Plan, RequestPlan,
+    ServiceTime, Target, TaskPlan, WorkloadKind, WorkloadPlan,
 };
 use sim_net::world::Outcome;
 
@@ -351,7 +351,7 @@ fn an_open_load_is_shared_by_the_clients_that_have_someone_to_ask() {
 fn a_user_whose_connection_fails_at_once_does_not_spin() {
     let mut p = plan(vec![task("web/0", Mode::Awsvpc, 0, 80)]);
     p.hosts[0].default_route = false;
-    p.hosts[0].subnet = 1;
+    p.hosts[0].location = HostLocation::Subnet(1);
     // One at the start and one 50 ms later. The pool's connection has failed when the first request
     // comes: that one waits for the next attempt.
     for (protocol, connections, expected) in [

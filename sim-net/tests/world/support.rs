@@ -7,14 +7,19 @@ use std::sync::atomic::AtomicBool;
 use sim_core::{ByteSize, DataRate, Ratio, SimDuration};
 use sim_net::build::build;
 use sim_net::cost::CostProfile;
+use sim_net::eni::TrackingTimeouts;
 use sim_net::headers::Protocol;
 use sim_net::machine::ProbeResult;
 use sim_net::plan::{
-    BandwidthPlan, Connections, ContainerPlan, DockerPlan, FargatePlan, HostPlan, InstancePlan,
-    Load, MeasurePlan, Mode, Place, Plan, PortPlan, ProbeAddress, ProbePlan, RequestPlan,
-    ServiceTime, Target, TaskNetworkPlan, TaskPlan, WorkloadKind, WorkloadPlan,
+    BandwidthPlan, Connections, ContainerPlan, DockerPlan, FargatePlan, HostLocation, HostPlan,
+    InstancePlan, Load, MeasurePlan, MetadataPlan, Mode, Place, Plan, PortPlan, ProbeAddress,
+    ProbePlan, RequestPlan, ServiceTime, Target, TaskNetworkPlan, TaskPlan, WorkloadKind,
+    WorkloadPlan,
 };
-use sim_net::vpc::{LatencyPlan, PeerPlan, RulePlan, SecurityGroupPlan, SubnetPlan, VpcPlan};
+use sim_net::vpc::{
+    LatencyPlan, Lifetime, PeerPlan, PublicAddress, RegionPlan, RulePlan, SecurityGroupPlan,
+    SubnetPlan, VpcPlan,
+};
 use sim_net::world::{Outcome, World};
 
 pub(crate) fn profile(name: &str) -> Arc<CostProfile> {
@@ -35,22 +40,32 @@ fn open_rule(id: &str) -> RulePlan {
         protocol: None,
         ports: 0..=u16::MAX,
         peer: PeerPlan::Cidr("0.0.0.0/0".parse().expect("a network")),
+        lifetime: Lifetime::ALWAYS,
     }
 }
 
 /// A VPC of two zones in which every group allows everything and every latency is known.
-pub(crate) fn open_vpc() -> VpcPlan {
+pub(crate) fn open_vpc() -> RegionPlan {
     let subnet = |index: usize, zone: usize| SubnetPlan {
+        vpc: 0,
         id: format!("subnet-{index}"),
         name: format!("subnet-{index}"),
         cidr: format!("10.0.{index}.0/24").parse().expect("a network"),
         zone,
+        route_table: None,
+        network_acl: None,
     };
-    VpcPlan {
-        cidrs: vec!["10.0.0.0/16".parse().expect("a network")],
+    RegionPlan {
+        vpcs: vec![VpcPlan {
+            id: "vpc-0".into(),
+            name: "vpc".into(),
+            cidrs: vec!["10.0.0.0/16".parse().expect("a network")],
+            dns_support: true,
+        }],
         zones: vec!["a".into(), "b".into()],
         subnets: vec![subnet(0, 0), subnet(1, 1)],
         security_groups: vec![SecurityGroupPlan {
+            vpc: 0,
             id: "sg-open".into(),
             name: "open".into(),
             ingress: vec![open_rule("sgr-in")],
@@ -64,6 +79,7 @@ pub(crate) fn open_vpc() -> VpcPlan {
             jitter: None,
         },
         loss: Ratio::from_ppm(0),
+        ..RegionPlan::default()
     }
 }
 
@@ -76,6 +92,8 @@ pub(crate) fn bandwidth(rate: DataRate) -> BandwidthPlan {
         single_flow: None,
         single_flow_in_group: None,
         packet_rate: None,
+        internet: None,
+        tracked_connections: None,
     }
 }
 
@@ -92,6 +110,9 @@ pub(crate) fn instance(name: &str, subnet: usize, kernel: &str) -> InstancePlan 
         trunking: false,
         docker: DockerPlan::default(),
         source_dest_check: false,
+        public_address: PublicAddress::None,
+        metadata: MetadataPlan::default(),
+        tracking: TrackingTimeouts::default(),
     }
 }
 
@@ -100,8 +121,12 @@ pub(crate) fn host(name: &str, subnet: usize) -> HostPlan {
         name: name.into(),
         cores: 1,
         profile: profile("ideal"),
-        subnet,
+        location: HostLocation::Subnet(subnet),
+        address: None,
+        public_address: PublicAddress::None,
         security_groups: vec![0],
+        always_tracked: false,
+        source_dest_check: true,
         bandwidth: None,
         mtu: 9001,
         default_route: true,
@@ -136,6 +161,7 @@ pub(crate) fn task(name: &str, mode: Mode, instance: usize, host_port: u16) -> T
         instance: (mode != Mode::Fargate).then_some(instance),
         containers: vec![app],
         network: own.then(|| TaskNetworkPlan {
+            public_address: PublicAddress::None,
             subnet: 0,
             security_groups: vec![0],
         }),
@@ -149,7 +175,7 @@ pub(crate) fn task(name: &str, mode: Mode, instance: usize, host_port: u16) -> T
 
 pub(crate) fn plan(tasks: Vec<TaskPlan>) -> Plan {
     Plan {
-        vpc: open_vpc(),
+        region: open_vpc(),
         instances: vec![
             instance("i-0", 0, "linux-6.18-2vcpu"),
             instance("i-1", 1, "linux-6.18-2vcpu"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sim_net::cost::CostProfile;
-use sim_net::vpc::VpcPlan;
+use sim_net::vpc::RegionPlan;
 
 use super::{Context, small};
 use crate::diagnostic::{Problem, Report, nearest};
@@ -33,7 +33,7 @@ const MAX_AWSVPC_GROUPS: usize = 5;
 
 pub(super) fn capacity(
     specs: &[CapacitySpec],
-    vpc: &VpcPlan,
+    region: &RegionPlan,
     context: &mut Context<'_>,
 ) -> Vec<Capacity> {
     let mut placement_groups: Vec<&str> = Vec::new();
@@ -81,11 +81,11 @@ pub(super) fn capacity(
             name,
             instance_type,
             count: spec.count.as_ref().map_or(1, small),
-            subnets: subnets(spec.subnets.as_deref(), usize::MAX, vpc, context),
+            subnets: subnets(spec.subnets.as_deref(), usize::MAX, region, context),
             security_groups: groups(
                 spec.security_groups.as_deref(),
                 MAX_GROUPS_OF_INTERFACE,
-                vpc,
+                region,
                 context,
             ),
             trunking: spec
@@ -148,17 +148,17 @@ fn kernel_profile(name: Option<&At<String>>, context: &mut Context<'_>) -> Strin
 fn subnets(
     names: Option<&[At<String>]>,
     most: usize,
-    vpc: &VpcPlan,
+    region: &RegionPlan,
     context: &mut Context<'_>,
 ) -> Vec<usize> {
     let Some(names) = names.filter(|names| !names.is_empty()) else {
-        return (0..vpc.subnets.len()).take(most).collect();
+        return (0..region.subnets.len()).take(most).collect();
     };
     context.length("subnets", names, most);
     context.find_all(
         "subnet",
         names,
-        vpc.subnets.iter().map(|subnet| subnet.name.as_str()),
+        region.subnets.iter().map(|subnet| subnet.name.as_str()),
     )
 }
 
@@ -166,14 +166,17 @@ fn subnets(
 fn groups(
     names: Option<&[At<String>]>,
     most: usize,
-    vpc: &VpcPlan,
+    region: &RegionPlan,
     context: &mut Context<'_>,
 ) -> Vec<usize> {
     let Some(names) = names.filter(|names| !names.is_empty()) else {
         return vec![0];
     };
     context.length("security groups", names, most);
-    let known = vpc.security_groups.iter().map(|group| group.name.as_str());
+    let known = region
+        .security_groups
+        .iter()
+        .map(|group| group.name.as_str());
     context.find_all("security group", names, known)
 }
 
@@ -187,7 +190,7 @@ pub(super) struct Files<'a> {
 /// The services, in the order of the file; `None` for one whose task definition cannot be used.
 pub(super) fn services(
     specs: &[ServiceSpec],
-    vpc: &VpcPlan,
+    region: &RegionPlan,
     files: &mut Files<'_>,
     context: &mut Context<'_>,
 ) -> Vec<Option<Service>> {
@@ -208,7 +211,7 @@ pub(super) fn services(
                 definition
             }
         };
-        let network = network(spec.awsvpc.as_ref(), vpc, context);
+        let network = network(spec.awsvpc.as_ref(), region, context);
         services.push(definition.map(|task_definition| Service {
             name: match &spec.name {
                 Some(name) => name.value.clone(),
@@ -257,11 +260,15 @@ fn task_definition(
     definition.filter(|_| usable).map(Arc::new)
 }
 
-fn network(spec: Option<&AwsvpcSpec>, vpc: &VpcPlan, context: &mut Context<'_>) -> AwsvpcNetwork {
+fn network(
+    spec: Option<&AwsvpcSpec>,
+    region: &RegionPlan,
+    context: &mut Context<'_>,
+) -> AwsvpcNetwork {
     let names = spec.and_then(|spec| spec.subnets.as_deref());
-    let subnets = subnets(names, MAX_AWSVPC_SUBNETS, vpc, context);
+    let subnets = subnets(names, MAX_AWSVPC_SUBNETS, region, context);
     let names = spec.and_then(|spec| spec.security_groups.as_deref());
-    let security_groups = groups(names, MAX_AWSVPC_GROUPS, vpc, context);
+    let security_groups = groups(names, MAX_AWSVPC_GROUPS, region, context);
     let assign_public_ip = spec.and_then(|spec| spec.assign_public_ip.as_ref());
     AwsvpcNetwork {
         subnets,
@@ -273,17 +280,17 @@ fn network(spec: Option<&AwsvpcSpec>, vpc: &VpcPlan, context: &mut Context<'_>) 
 /// The clients, in the order of the file; `None` for one that cannot be used.
 pub(super) fn clients(
     specs: &[ClientSpec],
-    vpc: &VpcPlan,
+    region: &RegionPlan,
     context: &mut Context<'_>,
 ) -> Vec<Option<Client>> {
     specs
         .iter()
-        .map(|spec| client(spec, vpc, context))
+        .map(|spec| client(spec, region, context))
         .collect()
 }
 
-fn client(spec: &ClientSpec, vpc: &VpcPlan, context: &mut Context<'_>) -> Option<Client> {
-    let location = location(spec, vpc, context);
+fn client(spec: &ClientSpec, region: &RegionPlan, context: &mut Context<'_>) -> Option<Client> {
+    let location = location(spec, region, context);
     let ideal = |name: &&At<String>| name.value != IDEAL;
     let instance_type = match spec.instance_type.as_ref().filter(ideal) {
         Some(name) => Some(instance_type(name, context)?),
@@ -302,7 +309,7 @@ fn client(spec: &ClientSpec, vpc: &VpcPlan, context: &mut Context<'_>) -> Option
         groups(
             Some(names.as_slice()),
             MAX_GROUPS_OF_INTERFACE,
-            vpc,
+            region,
             context,
         )
     };
@@ -315,11 +322,11 @@ fn client(spec: &ClientSpec, vpc: &VpcPlan, context: &mut Context<'_>) -> Option
     })
 }
 
-fn location(spec: &ClientSpec, vpc: &VpcPlan, context: &mut Context<'_>) -> Option<Location> {
-    let in_zone = |zone| vpc.subnets.iter().position(|subnet| subnet.zone == zone);
+fn location(spec: &ClientSpec, region: &RegionPlan, context: &mut Context<'_>) -> Option<Location> {
+    let in_zone = |zone| region.subnets.iter().position(|subnet| subnet.zone == zone);
     let subnet = match &spec.subnet {
         Some(name) => {
-            let known = vpc.subnets.iter().map(|subnet| subnet.name.as_str());
+            let known = region.subnets.iter().map(|subnet| subnet.name.as_str());
             Some(context.find("subnet", name, known)?)
         }
         None => None,
@@ -337,17 +344,17 @@ fn location(spec: &ClientSpec, vpc: &VpcPlan, context: &mut Context<'_>) -> Opti
             return Some(Location::Internet);
         }
         Some(zone) => {
-            let known = vpc.zones.iter().map(String::as_str).chain([INTERNET]);
+            let known = region.zones.iter().map(String::as_str).chain([INTERNET]);
             Some((context.find("zone", zone, known)?, zone))
         }
         None => None,
     };
     match (subnet, zone) {
-        (Some(subnet), Some((index, zone))) if vpc.subnets[subnet].zone != index => {
-            let actual = &vpc.zones[vpc.subnets[subnet].zone];
+        (Some(subnet), Some((index, zone))) if region.subnets[subnet].zone != index => {
+            let actual = &region.zones[region.subnets[subnet].zone];
             let message = format!(
                 "subnet {:?} is in zone {actual:?}, not in {:?}",
-                vpc.subnets[subnet].name, zone.value
+                region.subnets[subnet].name, zone.value
             );
             let problem = Problem::new("two-places", message);
             context.error(zone, problem.with_help("drop `zone`: the subnet says it"));
@@ -368,7 +375,7 @@ fn location(spec: &ClientSpec, vpc: &VpcPlan, context: &mut Context<'_>) -> Opti
         }
         // The last zone that has a subnet: far from the first instance.
         (None, None) => {
-            let zone = (0..vpc.zones.len()).rev().find_map(in_zone);
+            let zone = (0..region.zones.len()).rev().find_map(in_zone);
             Some(Location::Subnet(zone.unwrap_or(0)))
         }
     }

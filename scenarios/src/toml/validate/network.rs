@@ -4,7 +4,8 @@ use ipnet::Ipv4Net;
 use sim_core::Ratio;
 use sim_net::headers::Protocol;
 use sim_net::vpc::{
-    JitterPlan, LatencyPlan, PeerPlan, RulePlan, SecurityGroupPlan, SubnetPlan, VpcPlan,
+    JitterPlan, LatencyPlan, Lifetime, PeerPlan, RegionPlan, RulePlan, SecurityGroupPlan,
+    SubnetPlan, VpcPlan,
 };
 
 use super::{Context, unknown};
@@ -26,7 +27,7 @@ const PREFIXES: std::ops::RangeInclusive<u8> = 16..=28;
 const MAX_RULES: usize = 1000;
 
 /// The network.
-pub(super) fn vpc(spec: Option<&VpcSpec>, context: &mut Context<'_>) -> VpcPlan {
+pub(super) fn vpc(spec: Option<&VpcSpec>, context: &mut Context<'_>) -> RegionPlan {
     let empty = VpcSpec::default();
     let spec = spec.unwrap_or(&empty);
     let cidr = cidr(spec, context);
@@ -42,13 +43,19 @@ pub(super) fn vpc(spec: Option<&VpcSpec>, context: &mut Context<'_>) -> VpcPlan 
     } else {
         security_groups(&spec.security_group, context)
     };
-    VpcPlan {
-        cidrs: vec![cidr],
+    RegionPlan {
+        vpcs: vec![VpcPlan {
+            id: "vpc-0".to_owned(),
+            name: "vpc".to_owned(),
+            cidrs: vec![cidr],
+            dns_support: true,
+        }],
         zones,
         subnets,
         security_groups,
         latency: latency(spec.latency.as_ref(), spec.jitter.as_ref()),
         loss: spec.loss.as_ref().map_or(Ratio::ZERO, |loss| loss.value),
+        ..RegionPlan::default()
     }
 }
 
@@ -116,10 +123,13 @@ fn default_subnets(
         }
     }
     let subnet = |(zone, (name, cidr)): (usize, (&String, Ipv4Net))| SubnetPlan {
+        vpc: 0,
         id: format!("subnet-{name}"),
         name: name.clone(),
         cidr,
         zone,
+        route_table: None,
+        network_acl: None,
     };
     let subnets: Vec<_> = zones.iter().zip(parts).enumerate().map(subnet).collect();
     let list: Vec<_> = subnets
@@ -168,10 +178,13 @@ fn subnets(
         let zone = context.find("zone", &spec.zone, zones.iter().map(String::as_str));
         let (id, name) = (format!("subnet-{name}"), name.clone());
         subnets.push(SubnetPlan {
+            vpc: 0,
             id,
             name,
             cidr,
             zone: zone.unwrap_or(0),
+            route_table: None,
+            network_acl: None,
         });
     }
     subnets
@@ -181,6 +194,7 @@ fn subnets(
 fn open_group() -> SecurityGroupPlan {
     let rule = |id: &str| anything(format!("sgr-open-{id}"));
     SecurityGroupPlan {
+        vpc: 0,
         id: "sg-open".to_owned(),
         name: "open".to_owned(),
         ingress: vec![rule("ingress-0")],
@@ -194,6 +208,7 @@ fn anything(id: String) -> RulePlan {
         protocol: None,
         ports: 0..=u16::MAX,
         peer: PeerPlan::Cidr(Ipv4Net::default()),
+        lifetime: Lifetime::ALWAYS,
     }
 }
 
@@ -229,6 +244,7 @@ fn security_groups(
             None => vec![anything(format!("sgr-{name}-egress-0"))],
         };
         groups.push(SecurityGroupPlan {
+            vpc: 0,
             id: format!("sg-{name}"),
             name: name.clone(),
             ingress,
@@ -268,6 +284,7 @@ fn rule(id: String, spec: &RuleSpec, names: &[&str], context: &mut Context<'_>) 
         protocol,
         ports,
         peer: peer(spec.peer.as_ref(), names, context),
+        lifetime: Lifetime::ALWAYS,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::frame::FrameMeta;
 use crate::headers::Protocol;
 use crate::headers::tests::{packet, tuple};
 use crate::ids::FlowTag;
-use crate::vpc::{GroupMembers, PeerPlan, RulePlan, SecurityGroupPlan};
+use crate::vpc::{GroupMembers, Lifetime, PeerPlan, RulePlan, SecurityGroupPlan};
 
 const US: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -63,15 +63,22 @@ fn rules(ports: std::ops::RangeInclusive<u16>) -> Arc<EniRules> {
         protocol: Some(Protocol::Udp),
         ports,
         peer: PeerPlan::Cidr("10.0.0.0/8".parse().expect("a range")),
+        lifetime: Lifetime::ALWAYS,
     };
     let (id, name) = ("sg-test".to_owned(), "test".to_owned());
     let group = SecurityGroupPlan {
+        vpc: 0,
         id,
         name,
         ingress: vec![rule.clone()],
         egress: vec![rule],
     };
-    Arc::new(EniRules::compile(&[group], &[0], &GroupMembers::new(1, [])))
+    Arc::new(EniRules::compile(
+        &[group],
+        &[0],
+        &GroupMembers::new(1, []),
+        &[],
+    ))
 }
 
 #[test]

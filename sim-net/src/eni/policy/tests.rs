@@ -4,7 +4,7 @@ use sim_core::SimDuration;
 
 use super::*;
 use crate::headers::tests::{packet, tuple};
-use crate::vpc::{GroupMembers, PeerPlan, RulePlan, SecurityGroupPlan};
+use crate::vpc::{GroupMembers, Lifetime, PeerPlan, RulePlan, SecurityGroupPlan};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -22,17 +22,19 @@ fn rule(protocol: Option<Protocol>, port: Option<u16>, peer: &str) -> RulePlan {
         protocol,
         ports,
         peer,
+        lifetime: Lifetime::ALWAYS,
     }
 }
 
 fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
     let group = SecurityGroupPlan {
+        vpc: 0,
         id: "sg-test".to_owned(),
         name: "test".to_owned(),
         ingress,
         egress,
     };
-    let rules = EniRules::compile(&[group], &[0], &GroupMembers::new(1, []));
+    let rules = EniRules::compile(&[group], &[0], &GroupMembers::new(1, []), &[]);
     Policy::new(Arc::new(rules), TrackingTimeouts::default())
 }
 

@@ -3,22 +3,26 @@ use std::ops::RangeInclusive;
 use proptest::prelude::*;
 
 use super::*;
+use crate::vpc::Lifetime;
 
 pub(crate) fn rule(protocol: Option<Protocol>, ports: RangeInclusive<u16>, peer: &str) -> RulePlan {
-    let peer = match peer.parse() {
-        Ok(cidr) => PeerPlan::Cidr(cidr),
-        Err(_) => PeerPlan::Group(peer.parse().expect("a range or the number of a group")),
+    let peer = match (peer.parse(), peer.strip_prefix("pl-")) {
+        (Ok(cidr), _) => PeerPlan::Cidr(cidr),
+        (_, Some(list)) => PeerPlan::PrefixList(list.parse().expect("the number of a list")),
+        (Err(_), None) => PeerPlan::Group(peer.parse().expect("a range or the number of a group")),
     };
     RulePlan {
         id: "sgr-test".to_owned(),
         protocol,
         ports,
         peer,
+        lifetime: Lifetime::ALWAYS,
     }
 }
 
 pub(crate) fn group(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> SecurityGroupPlan {
     SecurityGroupPlan {
+        vpc: 0,
         id: "sg-test".to_owned(),
         name: "test".to_owned(),
         ingress,
@@ -35,7 +39,7 @@ fn addr(last: u8) -> Ipv4Addr {
 #[test]
 fn no_egress_rule_means_no_egress() {
     let groups = [group(vec![rule(None, ALL, "0.0.0.0/0")], vec![])];
-    let rules = EniRules::compile(&groups, &[0], &GroupMembers::new(1, []));
+    let rules = EniRules::compile(&groups, &[0], &GroupMembers::new(1, []), &[]);
     for protocol in [
         Protocol::Tcp,
         Protocol::Udp,
@@ -53,7 +57,7 @@ fn no_egress_rule_means_no_egress() {
 
 #[test]
 fn an_interface_without_groups_allows_nothing() {
-    let rules = EniRules::compile(&[], &[], &GroupMembers::new(0, []));
+    let rules = EniRules::compile(&[], &[], &GroupMembers::new(0, []), &[]);
     assert_eq!(
         rules.lookup(Direction::Ingress, Protocol::Tcp, addr(1), 80),
         None
@@ -67,7 +71,7 @@ fn a_group_reference_means_the_addresses_that_carry_the_group() {
         group(vec![], vec![]),
     ];
     let members = GroupMembers::new(2, [(1, addr(20)), (1, addr(10)), (0, addr(30))]);
-    let rules = EniRules::compile(&groups, &[0], &members);
+    let rules = EniRules::compile(&groups, &[0], &members, &[]);
     let allowed = |last, port| rules.lookup(Direction::Ingress, Protocol::Tcp, addr(last), port);
     let named = RuleRef {
         direction: Direction::Ingress,
@@ -93,6 +97,7 @@ fn icmp_rules_name_message_types() {
         &[group(vec![echo], vec![])],
         &[0],
         &GroupMembers::new(1, []),
+        &[],
     );
     let allowed = |kind| {
         rules
@@ -105,7 +110,12 @@ fn icmp_rules_name_message_types() {
 #[test]
 fn another_protocol_matches_by_its_number() {
     let gre = rule(Some(Protocol::Other(47)), ALL, "10.0.0.0/24");
-    let rules = EniRules::compile(&[group(vec![gre], vec![])], &[0], &GroupMembers::new(1, []));
+    let rules = EniRules::compile(
+        &[group(vec![gre], vec![])],
+        &[0],
+        &GroupMembers::new(1, []),
+        &[],
+    );
     let allowed = |n| {
         rules
             .lookup(Direction::Ingress, Protocol::Other(n), addr(1), 0)
@@ -117,7 +127,12 @@ fn another_protocol_matches_by_its_number() {
 #[test]
 fn a_flow_is_untracked_only_if_both_directions_are_open() {
     let untracked = |ingress, egress| {
-        let rules = EniRules::compile(&[group(ingress, egress)], &[0], &GroupMembers::new(1, []));
+        let rules = EniRules::compile(
+            &[group(ingress, egress)],
+            &[0],
+            &GroupMembers::new(1, []),
+            &[],
+        );
         rules.untracked(Direction::Ingress, Protocol::Tcp, 80)
     };
     let http = || vec![rule(Some(Protocol::Tcp), 80..=80, "0.0.0.0/0")];
@@ -141,7 +156,7 @@ fn a_flow_is_untracked_only_if_both_directions_are_open() {
 #[test]
 fn icmp_is_always_tracked() {
     let all = || vec![rule(None, ALL, "0.0.0.0/0")];
-    let rules = EniRules::compile(&[group(all(), all())], &[0], &GroupMembers::new(1, []));
+    let rules = EniRules::compile(&[group(all(), all())], &[0], &GroupMembers::new(1, []), &[]);
     assert!(!rules.untracked(Direction::Ingress, Protocol::Icmp, 8));
     assert!(rules.untracked(Direction::Ingress, Protocol::Udp, 53));
 }
@@ -161,6 +176,10 @@ fn naive(
             let (peer_ok, open) = match &plan.peer {
                 PeerPlan::Cidr(cidr) => (cidr.contains(&peer), cidr.prefix_len() == 0),
                 PeerPlan::Group(named) => (members.contains(&(*named, peer)), false),
+                PeerPlan::PrefixList(list) => {
+                    let cidrs = &lists()[*list].cidrs;
+                    (cidrs.iter().any(|cidr| cidr.contains(&peer)), false)
+                }
             };
             let protocol_ok = plan.protocol.is_none_or(|p| p == protocol);
             let port_ok = match plan.protocol {
@@ -198,10 +217,24 @@ fn rules() -> impl Strategy<Value = Vec<RulePlan>> {
         Just("0"),
         Just("1"),
         Just("2"),
+        Just("pl-0"),
+        Just("pl-1"),
     ];
     let one = (proptest::option::of(protocols()), ports(), ports(), peers)
         .prop_map(|(protocol, a, b, peer)| rule(protocol, a.min(b)..=a.max(b), peer));
     proptest::collection::vec(one, 0..12)
+}
+
+fn lists() -> [PrefixListPlan; 2] {
+    let list = |cidrs: &[&str]| PrefixListPlan {
+        id: "pl-test".to_owned(),
+        name: "test".to_owned(),
+        cidrs: cidrs.iter().map(|c| c.parse().expect("a range")).collect(),
+    };
+    [
+        list(&["10.0.0.4/31", "10.0.0.16/28"]),
+        list(&["192.168.0.0/16"]),
+    ]
 }
 
 proptest! {
@@ -214,7 +247,7 @@ proptest! {
             (any::<bool>(), protocols(), (0..24_u8).prop_map(addr), ports()), 1..40),
     ) {
         let compiled =
-            EniRules::compile(&groups, &attached, &GroupMembers::new(3, members.clone()));
+            EniRules::compile(&groups, &attached, &GroupMembers::new(3, members.clone()), &lists());
         for (ingress, protocol, peer, port) in packets {
             let direction = if ingress { Direction::Ingress } else { Direction::Egress };
             let all = naive(&groups, &attached, &members, direction, (protocol, peer, port));
