@@ -1,5 +1,7 @@
 //! Internet gateways and NAT gateways, and what a route to one comes to.
 
+use std::net::Ipv4Addr;
+
 use sim_net::vpc::{InternetGatewayPlan, NatGatewayPlan, PublicAddress, RouteTarget};
 
 use super::context::{Context, id};
@@ -7,7 +9,7 @@ use super::documents::{Documents, Item};
 use super::kind::Kind;
 use super::values::{address, name_tag, required, required_with};
 use crate::diagnostic::Problem;
-use crate::document::reader::Reader;
+use crate::document::reader::{At, Reader};
 
 /// Reads the internet gateways. One that is attached nowhere is a dead end.
 pub(super) fn read_internet_gateways(documents: &Documents<'_>, context: &mut Context) {
@@ -64,8 +66,8 @@ pub(super) fn read_nat_gateways(documents: &Documents<'_>, context: &mut Context
 /// The address of a NAT gateway that counts.
 struct NatAddress {
     interface: Option<String>,
-    private: Option<std::net::Ipv4Addr>,
-    public: Option<std::net::Ipv4Addr>,
+    private: Option<At<Ipv4Addr>>,
+    public: Option<Ipv4Addr>,
     primary: bool,
 }
 
@@ -126,11 +128,14 @@ fn read_nat_gateway(item: &Item<'_>, context: &mut Context) -> Option<()> {
             context.targets.insert(interface.clone(), target.clone());
         }
     }
+    context
+        .nat_addresses
+        .push((item.file, main.private.clone()));
     context.region.nat_gateways.push(NatGatewayPlan {
         name: name.unwrap_or_else(|| id.clone()),
         id,
         subnet,
-        address: main.private,
+        address: main.private.as_ref().map(|at| at.value),
         public_address: public,
     });
     Some(())
@@ -169,7 +174,7 @@ fn nat_address(reader: &mut Reader<'_>) -> Option<NatAddress> {
     let command = Kind::NatGateway.command();
     Some(NatAddress {
         interface: reader.get("NetworkInterfaceId").map(|at| at.value),
-        private: required_with(reader, "PrivateIp", command, address).map(|at| at.value),
+        private: required_with(reader, "PrivateIp", command, address),
         public: reader.read("PublicIp", address).map(|at| at.value),
         primary: reader.get("IsPrimary").is_some_and(|at| at.value),
     })
