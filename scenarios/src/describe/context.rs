@@ -20,8 +20,17 @@ pub(super) struct Context {
     pub(super) ipv6: Ipv6,
     /// What a route to an identifier comes to.
     pub(super) targets: BTreeMap<String, RouteTarget>,
-    /// Where the private address of each NAT gateway stands: index of the file, address and place.
-    pub(super) nat_addresses: Vec<(usize, Option<At<Ipv4Addr>>)>,
+    /// Where the addresses of each NAT gateway of the plan stand.
+    pub(super) nat_addresses: Vec<NatAddresses>,
+}
+
+/// Where the addresses of a NAT gateway stand.
+#[derive(Debug)]
+pub(super) struct NatAddresses {
+    /// Index of the file.
+    pub(super) file: usize,
+    pub(super) private: At<Ipv4Addr>,
+    pub(super) public: Option<At<Ipv4Addr>>,
 }
 
 impl Context {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use sim_net::vpc::{InternetGatewayPlan, NatGatewayPlan, PublicAddress, RouteTarget};
 
-use super::context::{Context, id};
+use super::context::{Context, NatAddresses, id};
 use super::documents::{Documents, Item};
 use super::kind::Kind;
 use super::values::{address, name_tag, required, required_with};
@@ -66,8 +66,8 @@ pub(super) fn read_nat_gateways(documents: &Documents<'_>, context: &mut Context
 /// The address of a NAT gateway that counts.
 struct NatAddress {
     interface: Option<String>,
-    private: Option<At<Ipv4Addr>>,
-    public: Option<Ipv4Addr>,
+    private: At<Ipv4Addr>,
+    public: Option<At<Ipv4Addr>>,
     primary: bool,
 }
 
@@ -108,8 +108,8 @@ fn read_nat_gateway(item: &Item<'_>, context: &mut Context) -> Option<()> {
         );
         reader.caveat("NatGatewayAddresses", problem);
     }
-    let public = match main.public {
-        Some(public) if !private => PublicAddress::Fixed(public),
+    let public = match &main.public {
+        Some(public) if !private => PublicAddress::Fixed(public.value),
         _ => PublicAddress::None,
     };
     if !private && public == PublicAddress::None {
@@ -128,14 +128,16 @@ fn read_nat_gateway(item: &Item<'_>, context: &mut Context) -> Option<()> {
             context.targets.insert(interface.clone(), target.clone());
         }
     }
-    context
-        .nat_addresses
-        .push((item.file, main.private.clone()));
+    context.nat_addresses.push(NatAddresses {
+        file: item.file,
+        private: main.private.clone(),
+        public: main.public.clone().filter(|_| !private),
+    });
     context.region.nat_gateways.push(NatGatewayPlan {
         name: name.unwrap_or_else(|| id.clone()),
         id,
         subnet,
-        address: main.private.as_ref().map(|at| at.value),
+        address: Some(main.private.value),
         public_address: public,
     });
     Some(())
@@ -174,8 +176,8 @@ fn nat_address(reader: &mut Reader<'_>) -> Option<NatAddress> {
     let command = Kind::NatGateway.command();
     Some(NatAddress {
         interface: reader.get("NetworkInterfaceId").map(|at| at.value),
-        private: required_with(reader, "PrivateIp", command, address),
-        public: reader.read("PublicIp", address).map(|at| at.value),
+        private: required_with(reader, "PrivateIp", command, address)?,
+        public: reader.read("PublicIp", address),
         primary: reader.get("IsPrimary").is_some_and(|at| at.value),
     })
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use sim_net::vpc::RouteTarget;
+use sim_net::vpc::{RegionPlan, RouteTarget};
 
-use super::context::{Context, Ids, id, not_given};
+use super::context::{Context, Ids, NatAddresses, id, not_given};
 use super::documents::{Documents, Item};
 use super::kind::Kind;
 use super::values::{address, name_tag, required, required_with};
@@ -100,15 +100,23 @@ fn report_machines(instances: &BTreeMap<String, Instance>, context: &mut Context
     }
 }
 
-/// Names hang on random streams, and explanations on names: no two are equal.
+/// Random streams hang on names, and so do explanations: no two are equal.
 fn name_uniquely(interfaces: &mut [ImportedInterface]) {
-    let mut count: BTreeMap<String, usize> = BTreeMap::new();
-    for interface in interfaces.iter() {
-        *count.entry(interface.name.clone()).or_default() += 1;
-    }
-    for interface in interfaces {
-        if count[&interface.name] > 1 && interface.name != interface.id {
-            interface.name = format!("{} ({})", interface.name, interface.id);
+    loop {
+        let mut count: BTreeMap<String, usize> = BTreeMap::new();
+        for interface in interfaces.iter() {
+            *count.entry(interface.name.clone()).or_default() += 1;
+        }
+        let mut changed = false;
+        for interface in interfaces.iter_mut() {
+            // One that is named by its identifier keeps it: the others have another suffix.
+            if count[&interface.name] > 1 && interface.name != interface.id {
+                interface.name = format!("{} ({})", interface.name, interface.id);
+                changed = true;
+            }
+        }
+        if !changed {
+            return;
         }
     }
 }
@@ -248,7 +256,11 @@ fn read_interface(
     let mut reader = reports.reader(item)?;
     let spec = read_spec(&mut reader, instance, ids)?;
     let subnet = &region.subnets[spec.subnet];
-    check_address(&mut reader, &spec.private, subnet.cidr, &subnet.id);
+    if let Some(problem) = misplaced(spec.private.value, subnet.cidr, &subnet.id) {
+        let (place, span) = (&spec.private.place, spec.private.span.clone());
+        reader.error_at(place, span, problem);
+    }
+    report_foreign_groups(&mut reader, &spec.groups, region, subnet.vpc);
     let place = (subnet.vpc, spec.private.value);
     if let Some(other) = found.by_address.insert(place, spec.id.clone()) {
         let (place, span) = (&spec.private.place, spec.private.span.clone());
@@ -361,6 +373,27 @@ fn groups(reader: &mut Reader<'_>, ids: &Ids) -> Vec<usize> {
     indices
 }
 
+/// A group can be associated with further VPCs, which `describe-security-groups` does not say.
+fn report_foreign_groups(
+    reader: &mut Reader<'_>,
+    groups: &[usize],
+    region: &RegionPlan,
+    vpc: usize,
+) {
+    for group in groups.iter().map(|group| &region.security_groups[*group]) {
+        if group.vpc != vpc {
+            let problem = Problem::new(
+                "group-of-another-vpc",
+                format!(
+                    "{} is of another VPC: it is taken as associated with this one",
+                    group.id
+                ),
+            );
+            reader.caveat("Groups", problem);
+        }
+    }
+}
+
 /// What an interface has and the simulated one has not.
 fn report_left_out(reader: &mut Reader<'_>, id: &str, detached: bool) {
     if length(reader, "PrivateIpAddresses") > 1 || length(reader, "Ipv4Prefixes") > 0 {
@@ -379,26 +412,23 @@ fn report_left_out(reader: &mut Reader<'_>, id: &str, detached: bool) {
     }
 }
 
-/// What to do about an address that cannot be one of its subnet.
-const FREE_ADDRESS: &str = "give a free address of the subnet, or take all files at one time";
-
-fn check_address(reader: &mut Reader<'_>, at: &At<Ipv4Addr>, cidr: Ipv4Net, subnet: &str) {
-    let number = u32::from(at.value);
-    let problem = if !cidr.contains(&at.value) {
-        outside(at.value, cidr, subnet)
-    } else if number - u32::from(cidr.network()) < RESERVED_FIRST || at.value == cidr.broadcast() {
+/// Why an address cannot be one of an interface in a subnet.
+fn misplaced(address: Ipv4Addr, cidr: Ipv4Net, subnet: &str) -> Option<Problem> {
+    let number = u32::from(address);
+    let problem = if !cidr.contains(&address) {
+        Problem::new(
+            "outside-subnet",
+            format!("{address} is not in the subnet {subnet} ({cidr})"),
+        )
+    } else if number - u32::from(cidr.network()) < RESERVED_FIRST || address == cidr.broadcast() {
         Problem::new(
             "reserved-address",
-            format!(
-                "{} is one of the five addresses of {subnet} that AWS keeps",
-                at.value
-            ),
+            format!("{address} is one of the five addresses of {subnet} that AWS keeps"),
         )
-        .with_help(FREE_ADDRESS)
     } else {
-        return;
+        return None;
     };
-    reader.error_at(&at.place, at.span.clone(), problem);
+    Some(problem.with_help("give a free address of the subnet, or take all files at one time"))
 }
 
 /// What is behind an interface, by its type, its description and who made it: old interfaces have
@@ -435,30 +465,32 @@ fn check_nat_gateways(found: &Found<'_>, context: &mut Context) {
         ..
     } = context;
     let mut taken: BTreeMap<(usize, Ipv4Addr), &str> = BTreeMap::new();
-    for (index, (gateway, (file, at))) in region.nat_gateways.iter().zip(nat_addresses).enumerate()
-    {
-        let (subnet, Some(at)) = (&region.subnets[gateway.subnet], at) else {
-            continue;
-        };
-        if !subnet.cidr.contains(&at.value) {
-            reports.error_at(*file, at, outside(at.value, subnet.cidr, &subnet.id));
+    let mut taken_public: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
+    for (index, (gateway, addresses)) in region.nat_gateways.iter().zip(nat_addresses).enumerate() {
+        let NatAddresses {
+            file,
+            private,
+            public,
+        } = addresses;
+        let subnet = &region.subnets[gateway.subnet];
+        if let Some(problem) = misplaced(private.value, subnet.cidr, &subnet.id) {
+            reports.error_at(*file, private, problem);
         }
-        let place = (subnet.vpc, at.value);
-        let own = |id: &&String| targets.get(*id) == Some(&RouteTarget::NatGateway(index));
-        let interface = found.by_address.get(&place).filter(|id| !own(id));
-        let other = taken.insert(place, &gateway.id);
-        if let Some(other) = interface.map(String::as_str).or(other) {
-            reports.error_at(*file, at, in_use(at.value, &gateway.id, other));
+        let other = |id: &&String| targets.get(*id) != Some(&RouteTarget::NatGateway(index));
+        let mut check = |at: &At<Ipv4Addr>, interface: Option<&String>, gateway_there| {
+            let there = interface.filter(other).map(String::as_str);
+            if let Some(there) = there.or(gateway_there) {
+                reports.error_at(*file, at, in_use(at.value, &gateway.id, there));
+            }
+        };
+        let place = (subnet.vpc, private.value);
+        let there = taken.insert(place, &gateway.id);
+        check(private, found.by_address.get(&place), there);
+        if let Some(public) = public {
+            let there = taken_public.insert(public.value, &gateway.id);
+            check(public, found.by_public.get(&public.value), there);
         }
     }
-}
-
-fn outside(address: Ipv4Addr, cidr: Ipv4Net, subnet: &str) -> Problem {
-    Problem::new(
-        "outside-subnet",
-        format!("{address} is not in the subnet {subnet} ({cidr})"),
-    )
-    .with_help(FREE_ADDRESS)
 }
 
 fn in_use(address: Ipv4Addr, one: &str, other: &str) -> Problem {

@@ -40,7 +40,7 @@ fn name(path: &Path) -> String {
 }
 
 /// The complete folders, read.
-fn folders() -> Vec<(String, Imported)> {
+pub(super) fn folders() -> Vec<(String, Imported)> {
     let Some(corpus) = corpus() else {
         return Vec::new();
     };

@@ -1,5 +1,7 @@
 //! Every kind of problem: what is said, where, and what to do about it.
 
+use sim_net::vpc::PeerPlan;
+
 use super::*;
 
 #[test]
@@ -236,7 +238,7 @@ fn an_interface_has_at_most_five_groups() {
 }
 
 #[test]
-fn values_that_are_none_are_refused() {
+fn rules_that_are_none_are_refused() {
     let mut all = String::new();
     for (file, old, new) in [
         (
@@ -284,6 +286,16 @@ fn values_that_are_none_are_refused() {
             "{ \"CidrIp\": \"10.0.0.0/16\" }",
             "{ \"CidrIp\": \"10.0.0.1/16\" }",
         ),
+    ] {
+        all.push_str(&refused(&changed(file, old, new)));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn addresses_that_are_none_or_taken_are_refused() {
+    let mut all = String::new();
+    for (file, old, new) in [
         ("vpcs.json", "\"10.8.0.0/16\"", "\"10.8.0.0/33\""),
         (
             "network-interfaces.json",
@@ -319,6 +331,11 @@ fn values_that_are_none_are_refused() {
             "nat-gateways.json",
             "\"PrivateIp\": \"10.0.0.5\"",
             "\"PrivateIp\": \"10.0.9.5\"",
+        ),
+        (
+            "nat-gateways.json",
+            "\"PublicIp\": \"198.51.100.5\"",
+            "\"PublicIp\": \"198.51.100.10\"",
         ),
         (
             "subnets.json",

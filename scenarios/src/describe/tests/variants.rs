@@ -232,7 +232,7 @@ fn a_peering_that_is_not_active_is_kept_and_one_to_a_stranger_is_undetermined() 
 }
 
 #[test]
-fn what_cannot_be_simulated_as_it_is_written_is_a_caveat() {
+fn gateways_that_are_not_simulated_are_a_caveat() {
     let cases = [
         changed(
             "nat-gateways.json",
@@ -254,6 +254,20 @@ fn what_cannot_be_simulated_as_it_is_written_is_a_caveat() {
             "\"VpcEndpointType\": \"Gateway\"",
             "\"VpcEndpointType\": \"GatewayLoadBalancer\"",
         ),
+    ];
+    insta::assert_snapshot!(caveats(&cases));
+}
+
+/// The caveats of each case; there must be some.
+fn caveats(cases: &[Vec<(String, String)>]) -> String {
+    let text: Vec<_> = cases.iter().map(|files| new_caveats(files)).collect();
+    assert!(text.iter().all(|text| !text.is_empty()), "{text:#?}");
+    text.join("\n---\n")
+}
+
+#[test]
+fn what_the_simulator_has_otherwise_is_a_caveat() {
+    let cases = [
         changed(
             "instances.json",
             "\"Name\": \"running\"",
@@ -311,7 +325,36 @@ fn what_cannot_be_simulated_as_it_is_written_is_a_caveat() {
         ),
         changed("availability-zones.json", "AvailabilityZones", "Colours"),
     ];
-    let text: Vec<_> = cases.iter().map(|files| new_caveats(files)).collect();
-    assert!(text.iter().all(|text| !text.is_empty()), "{text:#?}");
-    insta::assert_snapshot!(text.join("\n---\n"));
+    let group_elsewhere = changed(
+        "network-interfaces.json",
+        "{ \"GroupId\": \"sg-0front000000001\", \"GroupName\": \"front\" }",
+        "{ \"GroupId\": \"sg-0db000000000003\", \"GroupName\": \"db\" }",
+    );
+    assert!(new_caveats(&group_elsewhere).contains("sg-0db000000000003 is of another VPC"));
+    insta::assert_snapshot!(caveats(&cases));
+}
+
+#[test]
+fn names_are_unique_whatever_the_tags() {
+    let mut files = changed(
+        "network-interfaces.json",
+        "\"DeviceIndex\": 0 },\n      \"TagSet\": []",
+        "\"DeviceIndex\": 0 },\n      \"TagSet\": [{ \"Key\": \"Name\", \"Value\": \"web (eni-0web00000000003)\" }]",
+    );
+    let (_, text) = files
+        .iter_mut()
+        .find(|(name, _)| name == "instances.json")
+        .unwrap();
+    *text = text.replace("front\"", "x\"");
+    let imported = accepted(&files);
+    let names: BTreeSet<_> = imported
+        .interfaces
+        .iter()
+        .map(|i| i.name.as_str())
+        .collect();
+    assert_eq!(names.len(), imported.interfaces.len());
+    assert!(
+        names.contains("web (eni-0web00000000003) (eni-0web00000000003)"),
+        "{names:?}"
+    );
 }
