@@ -1,7 +1,8 @@
-//! The rates that all interfaces of a machine share.
+//! The rates, and the number of connections, that all interfaces of a machine share.
 
 use sim_core::{ByteSize, DataRate, SimTime};
 
+use super::connections::TrackedConnections;
 use super::packet_rate::{PacketBucket, PacketRatePlan};
 use super::queue::Queue;
 use super::shaper::{Shaper, ShaperPlan};
@@ -32,6 +33,8 @@ pub struct AllowancePlan {
     pub ingress: Option<ShaperPlan>,
     /// Packets, both directions together. AWS publishes none, so the default is no limit.
     pub packets: Option<PacketRatePlan>,
+    /// Tracked connections of all interfaces together. AWS publishes none either.
+    pub connections: Option<u64>,
 }
 
 impl AllowancePlan {
@@ -41,6 +44,7 @@ impl AllowancePlan {
         egress: None,
         ingress: None,
         packets: None,
+        connections: None,
     };
 
     /// A plain cable of this rate.
@@ -52,6 +56,7 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            connections: None,
         }
     }
 
@@ -64,6 +69,7 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            connections: None,
         }
     }
 }
@@ -75,6 +81,7 @@ pub struct Allowance {
     egress: Option<Shaper>,
     ingress: Option<Shaper>,
     packets: Option<PacketBucket>,
+    connections: TrackedConnections,
 }
 
 impl Allowance {
@@ -89,6 +96,7 @@ impl Allowance {
             egress: plan.egress.as_ref().map(Shaper::new),
             ingress: plan.ingress.as_ref().map(Shaper::new),
             packets: plan.packets.as_ref().map(PacketBucket::new),
+            connections: TrackedConnections::new(plan.connections),
         }
     }
 
@@ -102,6 +110,11 @@ impl Allowance {
     #[must_use]
     pub fn ingress(&self) -> Option<&Shaper> {
         self.ingress.as_ref()
+    }
+
+    /// The connections that its interfaces track.
+    pub fn connections(&mut self) -> &mut TrackedConnections {
+        &mut self.connections
     }
 
     /// The octets of a frame that count.

@@ -251,7 +251,7 @@ impl Machine {
     }
 
     /// Offers a frame to an interface's queue, and through it to the fabric.
-    fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
+    pub(super) fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
         let outcome = self.enis[eni]
             .eni
             .egress(&mut self.allowance, env.ctx.now(), &frame);
