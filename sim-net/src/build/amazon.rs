@@ -6,8 +6,17 @@
 
 use std::net::Ipv4Addr;
 
+use super::BuildError;
+use crate::headers::Protocol;
+use crate::mode::MachineBuilder;
 use crate::plan::{Plan, ProbeAddress};
 use crate::vpc::{AmazonService, IMDS, RESOLVER};
+
+/// Source: Amazon EC2 User Guide, instancedata-data-retrieval, 2023-06 (vendor).
+const METADATA_PORT: u16 = 80;
+
+/// Source: RFC 1035, §4.2 (specified).
+const RESOLVER_PORT: u16 = 53;
 
 /// A service and its VPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,15 +26,36 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// The addresses that it answers at, the first of them its own.
-    pub(super) fn addresses(self, plan: &Plan) -> Vec<Ipv4Addr> {
+    /// The address that every VPC knows it by.
+    pub(super) fn address(self) -> Ipv4Addr {
         match self.kind {
-            AmazonService::Metadata => vec![IMDS],
-            AmazonService::Resolver => {
-                let second = plan.region.vpcs[self.vpc].resolver_address();
-                std::iter::once(RESOLVER).chain(second).collect()
-            }
+            AmazonService::Metadata => IMDS,
+            AmazonService::Resolver => RESOLVER,
         }
+    }
+
+    /// Has a machine answer in the place of the service.
+    ///
+    /// # Errors
+    /// Never: nothing else listens there.
+    pub(super) fn install(
+        self,
+        plan: &Plan,
+        machine: &mut MachineBuilder,
+    ) -> Result<(), BuildError> {
+        let netns = machine.root();
+        if self.kind == AmazonService::Metadata {
+            return machine.answer(netns, IMDS, METADATA_PORT, Protocol::Tcp);
+        }
+        let second = plan.region.vpcs[self.vpc].resolver_address();
+        if let Some(second) = second {
+            machine.add_address(netns, second);
+        }
+        for addr in std::iter::once(RESOLVER).chain(second) {
+            machine.answer(netns, addr, RESOLVER_PORT, Protocol::Tcp)?;
+            machine.answer(netns, addr, RESOLVER_PORT, Protocol::Udp)?;
+        }
+        Ok(())
     }
 
     /// Its name among machines.

@@ -150,7 +150,8 @@ fn the_gateways_own_subnet_decides_where_it_leads() {
 #[test]
 fn the_55_001st_connection_to_one_destination_finds_no_port() {
     let mut plan = behind_nat(Vec::new());
-    plan.hosts.extend((0..2).map(|i| host(&format!("more{i}"), 0)));
+    plan.hosts
+        .extend((0..2).map(|i| host(&format!("more{i}"), 0)));
     // A SYN takes a port, whether it is answered or not, and keeps it for as long as it is idle.
     let from = [PRIVATE, Place::Host(2), Place::Host(3)];
     let nobody = ProbeAddress::Literal(NOBODY);
@@ -167,7 +168,11 @@ fn the_55_001st_connection_to_one_destination_finds_no_port() {
     assert!(outcome.probes[..55_000].iter().all(|found| *found == fits));
     assert_eq!(
         outcome.probes[55_000..],
-        [because(DropReason::NatErrorPortAllocation), fits, reached(NAT)]
+        [
+            because(DropReason::NatErrorPortAllocation),
+            fits,
+            reached(NAT)
+        ]
     );
     // Its first SYN and the one that is sent again.
     assert_eq!(outcome.drops.get(DropReason::NatErrorPortAllocation), 2);
@@ -212,7 +217,11 @@ fn twenty_thousand_probes_of_one_machine_overflow_no_ring() {
     let to = ProbeAddress::Of(Place::Instance(0));
     plan.probes = (0..20_000)
         .map(|n| {
-            let protocol = if n % 4 < 2 { Protocol::Tcp } else { Protocol::Udp };
+            let protocol = if n % 4 < 2 {
+                Protocol::Tcp
+            } else {
+                Protocol::Udp
+            };
             probe(Place::Host(n % 2), to, 8080, protocol)
         })
         .collect();

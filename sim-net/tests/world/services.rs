@@ -158,10 +158,7 @@ fn from_the_vpc() -> RulePlan {
 
 /// Two tasks of a mode on one instance whose groups track what comes from the VPC.
 fn tracked(mode: Mode) -> Plan {
-    let mut plan = plan(vec![
-        task("web/0", mode, 0, 80),
-        task("web/1", mode, 0, 81),
-    ]);
+    let mut plan = plan(vec![task("web/0", mode, 0, 80), task("web/1", mode, 0, 81)]);
     let mut group = plan.region.security_groups[0].clone();
     group.ingress = vec![from_the_vpc()];
     plan.region.security_groups.push(group);
@@ -232,7 +229,12 @@ fn services_are_no_part_of_a_world_that_does_not_ask_for_them() {
     let to = ProbeAddress::Of(app_of(0));
     plan.probes = vec![probe(CLIENT, to, 80, Protocol::Tcp)];
     let without = world(&plan).machines().count();
-    plan.probes.push(probe(CLIENT, ProbeAddress::Literal(IMDS), 80, Protocol::Tcp));
+    plan.probes.push(probe(
+        CLIENT,
+        ProbeAddress::Literal(IMDS),
+        80,
+        Protocol::Tcp,
+    ));
     assert_eq!(world(&plan).machines().count(), without + 1);
     let outcome = run(&plan);
     assert_eq!(outcome.probes[0], reached([10, 0, 0, 5]));

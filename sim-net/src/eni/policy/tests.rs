@@ -32,6 +32,10 @@ fn rule(protocol: Option<Protocol>, port: Option<u16>, peer: &str) -> RulePlan {
 }
 
 fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
+    automatic(ingress, egress, AutoTracking::default())
+}
+
+fn automatic(ingress: Vec<RulePlan>, egress: Vec<RulePlan>, auto: AutoTracking) -> Policy {
     let group = SecurityGroupPlan {
         vpc: 0,
         id: "sg-test".to_owned(),
@@ -40,7 +44,7 @@ fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
         egress,
     };
     let rules = EniRules::compile(&[group], &[0], &GroupMembers::new(1, []), &[]);
-    Policy::new(Arc::new(rules), TrackingTimeouts::default())
+    Policy::new(Arc::new(rules), TrackingTimeouts::default(), auto)
 }
 
 /// The usual group: one port from the VPC, everything out.
@@ -269,7 +273,13 @@ fn an_icmp_error_passes_with_the_flow_that_it_is_about() {
     let (tuple_in, error) = unreachable(query);
     let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now, &mut free());
     assert_eq!(arrives(secs(0)), Decision::Denied, "nothing was asked");
-    let asked = policy.admit(Direction::Egress, &packet(query, 0, 9), &query, secs(0), &mut free());
+    let asked = policy.admit(
+        Direction::Egress,
+        &packet(query, 0, 9),
+        &query,
+        secs(0),
+        &mut free(),
+    );
     let Decision::Tracked(rule) = asked else {
         panic!("{asked:?}")
     };
@@ -285,7 +295,13 @@ fn an_error_about_what_came_in_may_leave() {
         vec![],
     );
     let query = tuple(Protocol::Udp, "10.0.0.9:5000", "10.0.0.1:53");
-    policy.admit(Direction::Ingress, &packet(query, 0, 9), &query, secs(0), &mut free());
+    policy.admit(
+        Direction::Ingress,
+        &packet(query, 0, 9),
+        &query,
+        secs(0),
+        &mut free(),
+    );
     let (tuple_out, error) = unreachable(query);
     let decided = policy.admit(Direction::Egress, &error, &tuple_out, secs(0), &mut free());
     assert!(matches!(decided, Decision::Related(_)), "{decided:?}");
@@ -334,7 +350,12 @@ fn the_newest_instances_forget_after_350_seconds() {
 
 #[test]
 fn two_interfaces_of_a_machine_track_no_more_than_it_may_together() {
-    let web = || policy(vec![rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8")], vec![]);
+    let web = || {
+        policy(
+            vec![rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8")],
+            vec![],
+        )
+    };
     let (mut one, mut two) = (web(), web());
     let mut tracked = TrackedConnections::new(Some(2));
     let mut comes = |policy: &mut Policy, src: &str, flags, now| {

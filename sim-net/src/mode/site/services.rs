@@ -70,7 +70,12 @@ impl MachineBuilder {
             iface,
             src: host_of(ECS_NETWORK, 1),
         });
-        self.answer(agent, TASK_METADATA.addr(), TASK_METADATA_PORT, Protocol::Tcp)
+        self.answer(
+            agent,
+            TASK_METADATA.addr(),
+            TASK_METADATA_PORT,
+            Protocol::Tcp,
+        )
     }
 
     /// Has a namespace drop what it would send to the instance metadata service.
