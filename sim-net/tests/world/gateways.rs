@@ -151,12 +151,13 @@ fn the_gateways_own_subnet_decides_where_it_leads() {
 fn the_55_001st_connection_to_one_destination_finds_no_port() {
     let mut plan = behind_nat(Vec::new());
     plan.hosts
-        .extend((0..2).map(|i| host(&format!("more{i}"), 0)));
-    // A SYN takes a port, whether it is answered or not, and keeps it for as long as it is idle.
-    let from = [PRIVATE, Place::Host(2), Place::Host(3)];
+        .extend((2..5).map(|i| host(&format!("more{i}"), 0)));
+    // A SYN takes a port, whether it is answered or not, and keeps it for as long as it is idle. A
+    // client whose attempts fail uses half of its ports over and over: four of them have enough.
+    let from = [0, 2, 3, 4].map(Place::Host);
     let nobody = ProbeAddress::Literal(NOBODY);
     plan.probes = (0..55_001)
-        .map(|n| probe(from[n % 3], nobody, 443, Protocol::Tcp))
+        .map(|n| probe(from[n % 4], nobody, 443, Protocol::Tcp))
         .collect();
     plan.probes.push(probe(PRIVATE, nobody, 80, Protocol::Tcp));
     let server = ProbeAddress::Of(SERVER);

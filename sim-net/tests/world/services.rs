@@ -216,7 +216,7 @@ fn used_again(mode: Mode, tracking: TrackingTimeouts) -> (u64, u64) {
 
 #[test]
 fn the_sixth_nitro_generation_forgets_a_connection_after_350_s() {
-    for mode in [Mode::Host, Mode::Awsvpc] {
+    for mode in [Mode::Bridge, Mode::Awsvpc] {
         assert_eq!(used_again(mode, TrackingTimeouts::default()), (2, 0));
         let (ok, dropped) = used_again(mode, TrackingTimeouts::nitro_v6());
         assert!(ok == 1 && dropped > 0, "{mode}: {ok}, {dropped}");
