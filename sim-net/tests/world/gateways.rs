@@ -255,7 +255,7 @@ fn behind_a_gateway_frames_are_conserved_and_two_runs_are_one() {
         // `run` asserts that frames are conserved.
         let (one, two) = (run(&plan), run(&plan));
         assert_eq!((one.digest, one.frames), (two.digest, two.frames));
-        assert!(one.workloads[0].ok > 100, "{:?}", one.workloads[0]);
+        assert!(one.workloads[0].ok > 50, "{:?}", one.workloads[0]);
         assert_eq!(one.workloads[0].source_seen, Some(NAT.into()));
     }
 }
