@@ -64,7 +64,11 @@ fn reached(source: &str) -> ProbeResult {
     }
 }
 
-const SILENT: ProbeResult = ProbeResult::Failed(ErrorKind::TimedOut);
+/// Whether a packet was dropped and nobody told the one who asked.
+fn silent(result: &ProbeResult) -> bool {
+    let kind = ErrorKind::TimedOut;
+    matches!(result, ProbeResult::Failed { kind: told, dropped: Some(_) } if *told == kind)
+}
 
 #[test]
 fn the_example_becomes_a_world_that_keeps_its_rules() {
@@ -83,7 +87,7 @@ fn the_example_becomes_a_world_that_keeps_its_rules() {
     ];
     let seen = ["10.0.0.10", "10.0.10.20", "10.0.10.20", "10.0.11.20"];
     assert_eq!(attempts(&imported, &answered), seen.map(reached));
-    let silent = [
+    let unheard = [
         // The range of the group's rule ends at 8089.
         (front, web, 8090),
         // Egress of `web` allows 443 and the database.
@@ -93,7 +97,8 @@ fn the_example_becomes_a_world_that_keeps_its_rules() {
         // The database's group names `web` and the private subnets.
         (front, db, 5432),
     ];
-    assert_eq!(attempts(&imported, &silent), [SILENT; 4]);
+    let found = attempts(&imported, &unheard);
+    assert!(found.iter().all(silent), "{found:?}");
 }
 
 #[test]
@@ -135,5 +140,5 @@ fn real_peerings_lead_to_their_own_subnets() {
     .map(reached);
     let found = attempts(imported, &pairs);
     assert_eq!(found[..4], seen);
-    assert_eq!(found[4..], [SILENT; 2]);
+    assert!(found[4..].iter().all(silent), "{found:?}");
 }
