@@ -1,9 +1,10 @@
 //! Machines: their bandwidth and what their kernels cost.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use reports::ConstantRecord;
-use sim_core::DataRate;
+use sim_core::{DataRate, Ratio};
 use sim_net::cost::{self, CostProfile};
 use sim_net::plan::{BandwidthPlan, FargatePlan};
 use sim_net::vpc::defaults::{self, Constant};
@@ -11,20 +12,36 @@ use sim_net::vpc::fargate;
 
 use crate::ecs::FargateSize;
 use crate::instance_types::InstanceType;
+use crate::toml::Capacity;
 
 /// The cost profile of container instances and Fargate guests that name none.
 pub(super) const DEFAULT_PROFILE: &str = "linux-6.18-2vcpu";
+/// The cost profile of machines that cost nothing.
+pub(super) const IDEAL_PROFILE: &str = "ideal";
 
 /// A profile that ecsnet ships.
 pub(super) fn profile(name: &str) -> Option<Arc<CostProfile>> {
     CostProfile::builtin(name).map(|profile| Arc::new(profile.clone()))
 }
 
+/// What instances from so many vCPUs on have of their bandwidth through an internet gateway, and what
+/// smaller ones have.
+///
+/// Source: Amazon EC2 User Guide, ec2-instance-network-bandwidth (vendor): half, or 5 Gbit/s if that
+/// is more; below 32 vCPUs 5 Gbit/s.
+const INTERNET_SHARE_FROM_VCPUS: u32 = 32;
+const INTERNET_SHARE: Ratio = Ratio::from_percent(50);
+const INTERNET_LEAST: u64 = 5_000_000_000;
+
 /// Bandwidth of an instance. The bucket of credits is full, as it is at launch; AWS publishes
 /// neither its size nor the packet rate allowance.
 pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
     let InstanceType { baseline, peak, .. } = *instance;
     let bucket_bits = (peak.bps() - baseline.bps()).saturating_mul(defaults::BURST_TIME.value);
+    let share = match instance.vcpus {
+        INTERNET_SHARE_FROM_VCPUS.. => INTERNET_SHARE.scale(peak.bps()),
+        _ => INTERNET_LEAST,
+    };
     BandwidthPlan {
         peak,
         baseline,
@@ -33,8 +50,33 @@ pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: DataRate::from_bps(defaults::SINGLE_FLOW_PLACEMENT_GROUP.value),
         packet_rate: None,
-        internet: None,
+        internet: DataRate::from_bps(share.max(INTERNET_LEAST)),
         tracked_connections: None,
+    }
+}
+
+/// Bandwidth and allowances of the instances of a group.
+pub(super) fn allowances(capacity: &Capacity) -> BandwidthPlan {
+    let plan = bandwidth(&capacity.instance_type);
+    BandwidthPlan {
+        credit_bits: capacity
+            .credits
+            .scale(plan.bucket_bits)
+            .min(plan.bucket_bits),
+        packet_rate: capacity.packet_rate,
+        tracked_connections: capacity.tracked_connections,
+        ..plan
+    }
+}
+
+/// What a Fargate task has through an internet gateway.
+fn fargate_internet() -> Constant {
+    Constant {
+        name: Cow::Borrowed("fargate.internet"),
+        value: INTERNET_LEAST,
+        unit: "bit/s",
+        source: "not published; taken as for instances of fewer than 32 vCPUs",
+        class: defaults::Class::Assumed,
     }
 }
 
@@ -52,9 +94,11 @@ pub(super) fn fargate(
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: None,
         packet_rate: None,
-        internet: None,
+        internet: DataRate::from_bps(fargate_internet().value),
         tracked_connections: None,
     };
+    let mut constants: Vec<Constant> = measured.constants().into();
+    constants.push(fargate_internet());
     // A guest has whole virtual processors; less than one is a share of one.
     let cores = usize::try_from(size.cpu.div_ceil(1024)).unwrap_or(usize::MAX);
     (
@@ -63,7 +107,7 @@ pub(super) fn fargate(
             profile,
             bandwidth,
         },
-        measured.constants().into(),
+        constants,
     )
 }
 
@@ -154,5 +198,22 @@ mod tests {
         let plan = bandwidth(types.get("m5.large").unwrap());
         assert_eq!(plan.credit_bits, (10_000 - 750) * 1_000_000 * 300);
         assert_eq!(plan.single_flow, DataRate::from_bps(5_000_000_000));
+    }
+
+    #[test]
+    fn large_instances_have_half_of_their_bandwidth_through_an_internet_gateway() {
+        let types = crate::instance_types::InstanceTypes::builtin();
+        let internet = |name| bandwidth(types.get(name).unwrap()).internet.unwrap().bps();
+        assert_eq!(internet("m5.large"), 5_000_000_000, "of 10 Gbit/s, 2 vCPUs");
+        assert_eq!(
+            internet("c5n.9xlarge"),
+            25_000_000_000,
+            "of 50 Gbit/s, 36 vCPUs"
+        );
+        assert_eq!(
+            internet("m5.8xlarge"),
+            5_000_000_000,
+            "half of 10 Gbit/s, 32 vCPUs"
+        );
     }
 }
