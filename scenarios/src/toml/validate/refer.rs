@@ -169,6 +169,12 @@ pub(super) fn groups(
     found
 }
 
+/// The internet gateway of a VPC.
+pub(super) fn internet_gateway(vpc: usize, region: &RegionPlan) -> Option<usize> {
+    let mut gateways = region.internet_gateways.iter();
+    gateways.position(|gateway| same_vpc(gateway.vpc, vpc))
+}
+
 /// Says that a public address is of no use in a VPC without an internet gateway.
 pub(super) fn public_address<T>(
     at: &At<T>,
@@ -176,8 +182,7 @@ pub(super) fn public_address<T>(
     region: &RegionPlan,
     context: &mut Context<'_>,
 ) {
-    let mut gateways = region.internet_gateways.iter();
-    if !gateways.any(|gateway| same_vpc(gateway.vpc, vpc)) {
+    if internet_gateway(vpc, region).is_none() && vpc != UNKNOWN {
         let message = format!(
             "a public address in VPC {}, which has no internet gateway, reaches nobody",
             vpc_name(vpc, region)

@@ -174,12 +174,22 @@ fn party(
         None => (text, None),
     };
     let client = |client: &Option<Client>| client.as_ref().is_some_and(|one| one.name == name);
-    if let (Some(index), None) = (parties.clients.iter().position(client), container) {
-        return Some(Party::Client(index));
-    }
     let endpoint = |endpoint: &InterfaceEndpoint| endpoint.name == name;
-    if let (Some(index), None) = (parties.endpoints.iter().position(endpoint), container) {
-        return Some(Party::Endpoint(index));
+    let clients = parties.clients.iter().position(client).map(Party::Client);
+    let endpoints = parties
+        .endpoints
+        .iter()
+        .position(endpoint)
+        .map(Party::Endpoint);
+    if let Some(machine) = clients.or(endpoints) {
+        if container.is_some() {
+            let problem = Problem::new("no-container", format!("{name:?} is no service"));
+            context.error(
+                at,
+                problem.with_help("a machine has no containers: write its name alone"),
+            );
+        }
+        return container.is_none().then_some(machine);
     }
     let is_it = |service: &Option<Service>| service.as_ref().is_some_and(|one| one.name == name);
     let Some(service) = parties.services.iter().position(is_it) else {

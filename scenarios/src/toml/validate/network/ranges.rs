@@ -1,5 +1,6 @@
 //! Address ranges: VPCs, zones, subnets, prefix lists.
 
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
 use ipnet::Ipv4Net;
@@ -20,6 +21,11 @@ const MAX_RANGES: usize = 5;
 
 /// Entries of a prefix list. Source: Amazon VPC User Guide, amazon-vpc-limits (vendor).
 const MAX_ENTRIES: usize = 1000;
+
+/// The range that public addresses come from which nobody has named.
+///
+/// Source: RFC 2544, for benchmarks (assumed: real ones are no matter of a simulation).
+const PUBLIC: (Ipv4Addr, u8) = (Ipv4Addr::new(198, 18, 0, 0), 15);
 
 /// The name of the first VPC.
 const FIRST: &str = "vpc";
@@ -60,7 +66,7 @@ pub(super) fn vpcs(spec: &VpcSpec, region: &mut RegionPlan, context: &mut Contex
 
 fn first_cidr(spec: &VpcSpec, context: &mut Context<'_>) -> Ipv4Net {
     if let Some(cidr) = &spec.cidr {
-        prefix("VPC", cidr, context);
+        range(cidr, context);
         return cidr.value;
     }
     let in_first = |subnet: &&SubnetSpec| subnet.vpc.as_ref().is_none_or(|vpc| vpc.value == FIRST);
@@ -72,7 +78,7 @@ fn first_cidr(spec: &VpcSpec, context: &mut Context<'_>) -> Ipv4Net {
 /// Further ranges of a VPC.
 fn ranges(given: &[At<Ipv4Net>], cidrs: &mut Vec<Ipv4Net>, context: &mut Context<'_>) {
     for cidr in given {
-        prefix("VPC", cidr, context);
+        range(cidr, context);
         if let Some(other) = cidrs.iter().find(|other| overlap(other, &cidr.value)) {
             let message = format!("{} overlaps {other} of the same VPC", cidr.value);
             let problem = Problem::new("overlapping-ranges", message);
@@ -84,6 +90,20 @@ fn ranges(given: &[At<Ipv4Net>], cidrs: &mut Vec<Ipv4Net>, context: &mut Context
             context.error(cidr, problem.with_help("shorten the list"));
         }
         cidrs.push(cidr.value);
+    }
+}
+
+/// Reports a range that a VPC cannot have.
+fn range(cidr: &At<Ipv4Net>, context: &mut Context<'_>) {
+    prefix("VPC", cidr, context);
+    let public = Ipv4Net::new_assert(PUBLIC.0, PUBLIC.1);
+    if overlap(&public, &cidr.value) {
+        let message = format!(
+            "{} overlaps {public}, whose addresses are public here",
+            cidr.value
+        );
+        let help = "choose another range: machines outside and public addresses are given those";
+        context.error(cidr, Problem::new("public-range", message).with_help(help));
     }
 }
 

@@ -129,8 +129,8 @@ pub(super) fn nat_gateways(
         let vpc = subnet.map_or(refer::UNKNOWN, |subnet| refer::vpc_of(subnet, region));
         let word = spec.connectivity.as_ref().map(|word| word.value);
         let public = word.unwrap_or(ConnectivityWord::Public) == ConnectivityWord::Public;
-        let mut gateways = region.internet_gateways.iter();
-        if public && !gateways.any(|gateway| refer::same_vpc(gateway.vpc, vpc)) {
+        let led_out = refer::internet_gateway(vpc, region).is_some() || vpc == refer::UNKNOWN;
+        if public && !led_out {
             // Source: Amazon EC2 API, CreateNatGateway, `Gateway.NotAttached` (vendor).
             let message = format!(
                 "public NAT gateway {:?} is in VPC {}, which has no internet gateway",
@@ -294,9 +294,8 @@ fn target(
         LOCAL => return Some(RouteTarget::Local),
         BLACKHOLE => return Some(RouteTarget::Blackhole),
         INTERNET_GATEWAY => {
-            let mut gateways = region.internet_gateways.iter();
-            let found = gateways.position(|gateway| refer::same_vpc(gateway.vpc, vpc));
-            if found.is_none() {
+            let found = refer::internet_gateway(vpc, region);
+            if found.is_none() && vpc != refer::UNKNOWN {
                 let message = format!(
                     "VPC {} has no internet gateway",
                     refer::vpc_name(vpc, region)
