@@ -46,6 +46,14 @@ pub enum BuildError {
         /// The task.
         task: String,
     },
+    /// Only Fargate gives a task's interface a public address.
+    #[error(
+        "task `{task}`: InvalidParameterException: Assign public IP is not supported for this launch type"
+    )]
+    PublicAddressOnEc2 {
+        /// The task.
+        task: String,
+    },
     /// A bridge has all the ports that Linux allows.
     #[error("bridge `{bridge}` is full")]
     BridgeFull {
@@ -74,7 +82,7 @@ pub enum BuildError {
         /// The MTU, in octets.
         mtu: usize,
     },
-    /// A subnet has no address left.
+    /// An address is not to be had.
     #[error("interface `{interface}`: {error}")]
     Address {
         /// Whom the address was for.
@@ -124,6 +132,7 @@ pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, B
     }
     let placed = targets::Placed {
         plan,
+        addresses: &addresses,
         sites: &sites,
         machines: &machines,
     };

@@ -69,6 +69,8 @@ pub struct FrameMeta {
     pub tag: FlowTag,
     /// When a stack made the packet.
     pub origin: SimTime,
+    /// Whether its last way through the fabric, or its next, passes an internet gateway.
+    pub internet: bool,
     /// The router or host that the sending namespace chose to hand the packet to.
     pub next_hop: Ipv4Addr,
 }
@@ -83,6 +85,7 @@ impl FrameMeta {
             vlan: 0,
             tag,
             origin,
+            internet: false,
             next_hop: Ipv4Addr::UNSPECIFIED,
         }
     }

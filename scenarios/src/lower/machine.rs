@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use reports::ConstantRecord;
-use sim_core::{DataRate, Ratio};
+use sim_core::DataRate;
 use sim_net::cost::{self, CostProfile};
 use sim_net::plan::{BandwidthPlan, FargatePlan};
 use sim_net::vpc::defaults::{self, Constant};
@@ -24,24 +24,11 @@ pub(super) fn profile(name: &str) -> Option<Arc<CostProfile>> {
     CostProfile::builtin(name).map(|profile| Arc::new(profile.clone()))
 }
 
-/// What instances from so many vCPUs on have of their bandwidth through an internet gateway, and what
-/// smaller ones have.
-///
-/// Source: Amazon EC2 User Guide, ec2-instance-network-bandwidth (vendor): half, or 5 Gbit/s if that
-/// is more; below 32 vCPUs 5 Gbit/s.
-const INTERNET_SHARE_FROM_VCPUS: u32 = 32;
-const INTERNET_SHARE: Ratio = Ratio::from_percent(50);
-const INTERNET_LEAST: u64 = 5_000_000_000;
-
 /// Bandwidth of an instance. The bucket of credits is full, as it is at launch; AWS publishes
 /// neither its size nor the packet rate allowance.
 pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
     let InstanceType { baseline, peak, .. } = *instance;
     let bucket_bits = (peak.bps() - baseline.bps()).saturating_mul(defaults::BURST_TIME.value);
-    let share = match instance.vcpus {
-        INTERNET_SHARE_FROM_VCPUS.. => INTERNET_SHARE.scale(peak.bps()),
-        _ => INTERNET_LEAST,
-    };
     BandwidthPlan {
         peak,
         baseline,
@@ -50,7 +37,7 @@ pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: DataRate::from_bps(defaults::SINGLE_FLOW_PLACEMENT_GROUP.value),
         packet_rate: None,
-        internet: DataRate::from_bps(share.max(INTERNET_LEAST)),
+        internet: BandwidthPlan::internet_limit(peak, u64::from(instance.vcpus)),
         tracked_connections: None,
     }
 }
@@ -73,7 +60,7 @@ pub(super) fn allowances(capacity: &Capacity) -> BandwidthPlan {
 fn fargate_internet() -> Constant {
     Constant {
         name: Cow::Borrowed("fargate.internet"),
-        value: INTERNET_LEAST,
+        value: defaults::INTERNET.value,
         unit: "bit/s",
         source: "not published; taken as for instances of fewer than 32 vCPUs",
         class: defaults::Class::Assumed,
@@ -94,7 +81,7 @@ pub(super) fn fargate(
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: None,
         packet_rate: None,
-        internet: DataRate::from_bps(fargate_internet().value),
+        internet: BandwidthPlan::internet_limit(measured.burst, u64::from(size.cpu / 1024)),
         tracked_connections: None,
     };
     let mut constants: Vec<Constant> = measured.constants().into();

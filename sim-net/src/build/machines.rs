@@ -1,7 +1,9 @@
 //! The machines of a plan, with their interfaces but without tasks and programs.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use ipnet::Ipv4Net;
 use sim_core::Streams;
 
 use super::address::{Addresses, Interface};
@@ -13,10 +15,10 @@ use crate::eni::{
 use crate::frame::Mac;
 use crate::machine::{Account, Machine, WorkloadRecord};
 use crate::mode::{Attachment, EniSpec, MachineBuilder};
-use crate::plan::{BandwidthPlan, HostPlan, InstancePlan, Plan};
-use crate::vpc::{EniRules, Fabric};
+use crate::plan::{BandwidthPlan, HostLocation, HostPlan, InstancePlan, Plan};
+use crate::vpc::{EniRules, Fabric, defaults};
 
-/// The machines: instances, micro-VMs, other machines.
+/// The machines: instances, micro-VMs, other machines, NAT gateways.
 #[derive(Debug)]
 pub(super) struct Machines {
     pub(super) builders: Vec<MachineBuilder>,
@@ -30,7 +32,8 @@ struct Factory<'a> {
     plan: &'a Plan,
     addresses: &'a Addresses,
     fabric: &'a Arc<Fabric>,
-    rules: &'a [Arc<EniRules>],
+    rules: &'a [Option<Arc<EniRules>>],
+    always_tracked: Arc<[Ipv4Addr]>,
     streams: Streams,
     records: &'a [WorkloadRecord],
 }
@@ -39,7 +42,7 @@ pub(super) fn build(
     plan: &Plan,
     addresses: &Addresses,
     fabric: &Arc<Fabric>,
-    rules: &[Arc<EniRules>],
+    rules: &[Option<Arc<EniRules>>],
     streams: Streams,
     records: &[WorkloadRecord],
 ) -> Result<Machines, BuildError> {
@@ -48,6 +51,7 @@ pub(super) fn build(
         addresses,
         fabric,
         rules,
+        always_tracked: addresses.always_tracked(plan),
         streams,
         records,
     };
@@ -74,13 +78,20 @@ pub(super) fn build(
                 task: task.name.clone(),
             });
         }
-        task_enis.push((task.name.clone(), factory.eni(interface, bandwidth)));
+        let mut spec = factory.eni(interface, bandwidth);
+        if let Some(index) = task.instance {
+            spec.plan.timeouts = plan.instances[index].tracking;
+        }
+        task_enis.push((task.name.clone(), spec));
     }
     let first_host = builders.len();
     for (host, interface) in plan.hosts.iter().zip(&addresses.hosts) {
         builders.push(factory.host(host, interface, builders.len())?);
     }
     debug_assert_eq!(first_host, plan.instances.len() + addresses.micro_vms);
+    for (nat, interface) in plan.region.nat_gateways.iter().zip(&addresses.nat_gateways) {
+        builders.push(factory.nat_gateway(&nat.name, interface, builders.len()));
+    }
     Ok(Machines {
         builders,
         task_enis,
@@ -114,6 +125,7 @@ impl Factory<'_> {
         let mut builder = self.machine(&instance.name, index, &shape);
         let mut spec = self.eni(interface, bandwidth);
         spec.plan.source_dest_check = instance.source_dest_check;
+        spec.plan.timeouts = instance.tracking;
         builder.attach_eni(builder.root(), &spec, Attachment::Interface);
         builder.install_container_instance(instance.docker, instance.trunking)?;
         Ok(builder)
@@ -137,21 +149,49 @@ impl Factory<'_> {
             bandwidth,
             ..
         } = host;
+        // An internet gateway limits who is behind it.
+        let inside = interface.subnet.is_some();
         let shape = Shape {
             cores: *cores,
             profile,
-            bandwidth: *bandwidth,
+            bandwidth: bandwidth.map(|b| BandwidthPlan {
+                internet: b.internet.filter(|_| inside),
+                ..b
+            }),
         };
         let mut builder = self.machine(&host.name, index, &shape);
         let mut spec = self.eni(interface, *bandwidth);
-        spec.plan.mtu = host.mtu;
+        spec.plan.mtu = match host.location {
+            HostLocation::Internet => host.mtu.min(defaults::MTU_INTERNET.as_usize()),
+            HostLocation::Subnet(_) | HostLocation::Service(_) => host.mtu,
+        };
+        spec.plan.source_dest_check = host.source_dest_check;
+        spec.plan.auto_tracking.always = host.always_tracked;
         spec.plan.router = spec.plan.router.filter(|_| host.default_route);
+        if interface.subnet.is_none() && !host.default_route {
+            spec.subnet = Ipv4Net::from(interface.addr);
+        }
         let netns = builder.root();
         builder.attach_eni(netns, &spec, Attachment::Interface);
         for &(prefix, via) in &host.routes {
             builder.add_route(netns, prefix, via);
         }
         Ok(builder)
+    }
+
+    /// A machine of no cost with one interface, which may send and take what is not its own.
+    fn nat_gateway(&self, name: &str, interface: &Interface, index: usize) -> MachineBuilder {
+        let profile = CostProfile::builtin("ideal").expect("a builtin profile");
+        let shape = Shape {
+            cores: 1,
+            profile: &Arc::new(profile.clone()),
+            bandwidth: None,
+        };
+        let mut builder = self.machine(name, index, &shape);
+        let mut spec = self.eni(interface, None);
+        spec.plan.source_dest_check = false;
+        builder.attach_eni(builder.root(), &spec, Attachment::Interface);
+        builder
     }
 
     fn machine(&self, name: &str, index: usize, shape: &Shape<'_>) -> MachineBuilder {
@@ -163,7 +203,7 @@ impl Factory<'_> {
             name.to_owned(),
             shape.cores,
             shape.profile.clone(),
-            Allowance::new(&allowance(shape.bandwidth)),
+            Allowance::new(&self.allowance(shape.bandwidth)),
             self.fabric.clone(),
             account,
         );
@@ -171,12 +211,19 @@ impl Factory<'_> {
     }
 
     fn eni(&self, interface: &Interface, bandwidth: Option<BandwidthPlan>) -> EniSpec {
-        let subnet = self.plan.region.subnets[interface.subnet].cidr;
-        let rules = self.rules[interface.endpoint.index()].clone();
         // The link-layer address is given when the interface is attached.
-        let mut plan = EniPlan::vpc(interface.addr, Mac::default(), rules);
-        plan.router = subnet.hosts().next();
+        let mut plan = EniPlan::vpc(interface.addr, Mac::default());
+        plan.rules = self.rules[interface.endpoint.index()].clone();
+        plan.auto_tracking.peers = self.always_tracked.clone();
         plan.flow_limit = bandwidth.and_then(|b| self.flow_limit(interface, b));
+        // Beyond the VPCs everybody is a neighbour.
+        let mut subnet = Ipv4Net::default();
+        if let Some(index) = interface.subnet {
+            subnet = self.plan.region.subnets[index].cidr;
+            plan.router = subnet.hosts().next();
+            let routes = self.fabric.routes(index);
+            plan.auto_tracking.routes = routes.has_nat_gateway().then(|| routes.clone());
+        }
         EniSpec {
             name: interface.name.clone(),
             addr: interface.addr,
@@ -199,20 +246,23 @@ impl Factory<'_> {
         }
         Some(limit)
     }
-}
 
-fn allowance(bandwidth: Option<BandwidthPlan>) -> AllowancePlan {
-    let Some(b) = bandwidth else {
-        return AllowancePlan::IDEAL;
-    };
-    let shaper = ShaperPlan {
-        peak: b.peak,
-        baseline: b.baseline,
-        bucket_bits: b.bucket_bits,
-        credit_bits: b.credit_bits,
-    };
-    AllowancePlan {
-        packets: b.packet_rate.map(PacketRatePlan::new),
-        ..AllowancePlan::instance(shaper)
+    fn allowance(&self, bandwidth: Option<BandwidthPlan>) -> AllowancePlan {
+        let Some(b) = bandwidth else {
+            return AllowancePlan::IDEAL;
+        };
+        let shaper = ShaperPlan {
+            peak: b.peak,
+            baseline: b.baseline,
+            bucket_bits: b.bucket_bits,
+            credit_bits: b.credit_bits,
+        };
+        // Without a gateway nobody need look for the way of a frame before it is sent.
+        let gateways = !self.plan.region.internet_gateways.is_empty();
+        AllowancePlan {
+            internet: b.internet.filter(|_| gateways),
+            packets: b.packet_rate.map(PacketRatePlan::new),
+            ..AllowancePlan::instance(shaper)
+        }
     }
 }

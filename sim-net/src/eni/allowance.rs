@@ -2,6 +2,7 @@
 
 use sim_core::{ByteSize, DataRate, SimTime};
 
+use super::internet::InternetLimit;
 use super::packet_rate::{PacketBucket, PacketRatePlan};
 use super::queue::Queue;
 use super::shaper::{Shaper, ShaperPlan};
@@ -32,6 +33,8 @@ pub struct AllowancePlan {
     pub ingress: Option<ShaperPlan>,
     /// Packets, both directions together. AWS publishes none, so the default is no limit.
     pub packets: Option<PacketRatePlan>,
+    /// What goes through an internet gateway, each direction.
+    pub internet: Option<DataRate>,
 }
 
 impl AllowancePlan {
@@ -41,6 +44,7 @@ impl AllowancePlan {
         egress: None,
         ingress: None,
         packets: None,
+        internet: None,
     };
 
     /// A plain cable of this rate.
@@ -52,6 +56,7 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            internet: None,
         }
     }
 
@@ -64,6 +69,7 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            internet: None,
         }
     }
 }
@@ -75,6 +81,8 @@ pub struct Allowance {
     egress: Option<Shaper>,
     ingress: Option<Shaper>,
     packets: Option<PacketBucket>,
+    internet_out: Option<InternetLimit>,
+    internet_in: Option<InternetLimit>,
 }
 
 impl Allowance {
@@ -89,6 +97,8 @@ impl Allowance {
             egress: plan.egress.as_ref().map(Shaper::new),
             ingress: plan.ingress.as_ref().map(Shaper::new),
             packets: plan.packets.as_ref().map(PacketBucket::new),
+            internet_out: plan.internet.map(InternetLimit::new),
+            internet_in: plan.internet.map(InternetLimit::new),
         }
     }
 
@@ -102,6 +112,44 @@ impl Allowance {
     #[must_use]
     pub fn ingress(&self) -> Option<&Shaper> {
         self.ingress.as_ref()
+    }
+
+    /// Whether what goes through an internet gateway has a limit of its own.
+    #[must_use]
+    pub fn limits_internet(&self) -> bool {
+        self.internet_out.is_some()
+    }
+
+    /// When a frame that goes through an internet gateway may be sent, as far as the limit of such
+    /// frames says.
+    pub(crate) fn begin_internet(
+        &mut self,
+        now: SimTime,
+        size: ByteSize,
+    ) -> Result<SimTime, DropReason> {
+        match &mut self.internet_out {
+            Some(limit) => limit.begin(now, size).ok_or(DropReason::BwOutAllowance),
+            None => Ok(now),
+        }
+    }
+
+    /// The same as [`Allowance::receive`] for a frame that has come through an internet gateway.
+    pub(crate) fn receive_internet(
+        &mut self,
+        queue: &mut Queue,
+        now: SimTime,
+        size: ByteSize,
+    ) -> Result<SimTime, DropReason> {
+        if let Some(limit) = &mut self.internet_in
+            && !limit.has_room(now, size)
+        {
+            return Err(DropReason::BwInAllowance);
+        }
+        let at = self.receive(queue, now, size)?;
+        Ok(match &mut self.internet_in {
+            Some(limit) => limit.pass(at, size),
+            None => at,
+        })
     }
 
     /// The octets of a frame that count.

@@ -7,7 +7,7 @@ use sim_core::{ByteSize, SimTime};
 
 use super::allowance::Allowance;
 use super::flow_limit::{FlowLimit, FlowLimitPlan, FlowVerdict};
-use super::policy::{Decision, Policy};
+use super::policy::{AutoTracking, Decision, Policy};
 use super::queue::{Queue, QueueLimit};
 use super::shaper::Shaper;
 use super::tracking::TrackingTimeouts;
@@ -33,6 +33,8 @@ pub struct EniPlan {
     pub rules: Option<Arc<EniRules>>,
     /// When tracked flows are forgotten.
     pub timeouts: TrackingTimeouts,
+    /// Which flows are tracked whatever the rules say.
+    pub auto_tracking: AutoTracking,
     /// Limit of one 5-tuple.
     pub flow_limit: Option<FlowLimitPlan>,
     /// What may wait to go out.
@@ -53,19 +55,19 @@ impl EniPlan {
             source_dest_check: false,
             rules: None,
             timeouts: TrackingTimeouts::default(),
+            auto_tracking: AutoTracking::default(),
             flow_limit: None,
             tx_queue: QueueLimit::UNLIMITED,
             rx_queue: QueueLimit::UNLIMITED,
         }
     }
 
-    /// An interface as EC2 makes it, with the numbers of [`defaults`]. The limit of a flow is left
-    /// to the caller, who knows about placement groups.
+    /// An interface as EC2 makes it, with the numbers of [`defaults`]. Its groups and the limit of a
+    /// flow are left to the caller.
     #[must_use]
-    pub fn vpc(addr: Ipv4Addr, mac: Mac, rules: Arc<EniRules>) -> Self {
+    pub fn vpc(addr: Ipv4Addr, mac: Mac) -> Self {
         Self {
             source_dest_check: true,
-            rules: Some(rules),
             tx_queue: QueueLimit::packets(defaults::TX_QUEUE.as_usize()),
             rx_queue: QueueLimit::packets(defaults::RX_QUEUE.as_usize()),
             ..Self::ideal(addr, mac, defaults::MTU_VPC.as_usize())
@@ -78,7 +80,7 @@ impl EniPlan {
 pub enum EgressOutcome {
     /// Its last bit leaves then.
     Depart(SimTime),
-    /// Its flow is above its limit. The frame has its place: offer it to [`Eni::release`] at that
+    /// Its flow, or what goes through internet gateways, is above its limit. The frame has its place: offer it to [`Eni::release`] at that
     /// time, and not to [`Eni::egress`], which would give it another.
     Hold {
         /// When.
@@ -118,7 +120,7 @@ impl Eni {
         let policy = plan
             .rules
             .as_ref()
-            .map(|rules| Policy::new(rules.clone(), plan.timeouts));
+            .map(|rules| Policy::new(rules.clone(), plan.timeouts, plan.auto_tracking.clone()));
         Self {
             addr: plan.addr,
             mac: plan.mac,
@@ -173,13 +175,23 @@ impl Eni {
             Err(reason) => return EgressOutcome::Drop(reason),
         };
         let size = allowance.counted(frame);
+        let mut begins = now;
         if let Some(limit) = &mut self.flow_limit {
             let peak = allowance.egress().map(Shaper::peak);
             match limit.admit(flow, size, now, peak) {
                 FlowVerdict::Pass => {}
-                FlowVerdict::HoldUntil(until) => return EgressOutcome::Hold { until },
+                FlowVerdict::HoldUntil(until) => begins = until,
                 FlowVerdict::Drop => return EgressOutcome::Drop(DropReason::FlowLimit),
             }
+        }
+        if frame.meta.internet {
+            match allowance.begin_internet(now, size) {
+                Ok(at) => begins = begins.max(at),
+                Err(reason) => return EgressOutcome::Drop(reason),
+            }
+        }
+        if begins > now {
+            return EgressOutcome::Hold { until: begins };
         }
         self.transmit(allowance, now, size)
     }
@@ -237,7 +249,11 @@ impl Eni {
     ) -> IngressOutcome {
         let passed = self.check_ingress(now, frame).and_then(|()| {
             let size = allowance.counted(frame);
-            allowance.receive(&mut self.rx, now, size)
+            if frame.meta.internet {
+                allowance.receive_internet(&mut self.rx, now, size)
+            } else {
+                allowance.receive(&mut self.rx, now, size)
+            }
         });
         match passed {
             Ok(at) => IngressOutcome::Arrive(at),

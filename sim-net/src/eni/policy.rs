@@ -3,13 +3,14 @@
 //! A tracked flow is remembered from its first packet, and its packets pass both ways until it is
 //! forgotten, whatever the rules say. A flow is untracked if its rule allows any peer and the other
 //! direction allows any peer on all ports; it needs no memory, since the rules let every packet of
-//! it pass, and it costs none. Source: Amazon EC2 User Guide, security-group-connection-tracking,
+//! it pass, and it costs none. When its rule is removed it stops at once, while a tracked flow goes on.
+//! Source: Amazon EC2 User Guide, security-group-connection-tracking,
 //! 2023-06 (vendor).
 //!
 //! ICMP errors about a tracked flow pass with it. Source: Amazon EC2 User Guide, network_mtu,
 //! 2023-06 (vendor).
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use sim_core::SimTime;
@@ -17,7 +18,7 @@ use sim_core::SimTime;
 use super::flow_table::{Expires, FlowTable};
 use super::tracking::{TrackedFlow, TrackingTimeouts};
 use crate::headers::{self, FiveTuple, Protocol, TcpFlags};
-use crate::vpc::{Direction, EniRules, RuleRef};
+use crate::vpc::{Direction, EniRules, RouteTable, RouteTarget, RuleRef, RuleSet};
 
 /// What the security groups say to a packet, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +56,39 @@ impl Decision {
     }
 }
 
+/// Which flows an interface tracks although its rules would leave them untracked.
+/// Source: Amazon EC2 User Guide, security-group-connection-tracking, automatically tracked
+/// connections, 2023-06 (vendor).
+#[derive(Clone, Debug, Default)]
+pub struct AutoTracking {
+    /// All of them: the interface is one of an interface endpoint or a network load balancer.
+    pub always: bool,
+    /// Those with these addresses, sorted: of interfaces that track all their flows.
+    pub peers: Arc<[Ipv4Addr]>,
+    /// Those that this route table sends through a NAT gateway; `None` where it sends none.
+    pub routes: Option<Arc<RouteTable>>,
+}
+
+impl AutoTracking {
+    /// Whether flows with `peer` are tracked.
+    #[must_use]
+    pub fn covers(&self, peer: Ipv4Addr) -> bool {
+        let through_nat_gateway = |routes: &Arc<RouteTable>| {
+            let route = routes.lookup(peer);
+            route.is_some_and(|route| matches!(route.target, RouteTarget::NatGateway(_)))
+        };
+        self.always
+            || self.peers.binary_search(&peer).is_ok()
+            || self.routes.as_ref().is_some_and(through_nat_gateway)
+    }
+}
+
 /// The security groups of one interface and the flows that they track.
 #[derive(Clone, Debug)]
 pub struct Policy {
     rules: Arc<EniRules>,
     timeouts: TrackingTimeouts,
+    auto: AutoTracking,
     /// By the flow as this interface sends it.
     flows: FlowTable<TrackedFlow>,
 }
@@ -67,10 +96,11 @@ pub struct Policy {
 impl Policy {
     /// No flow yet.
     #[must_use]
-    pub fn new(rules: Arc<EniRules>, timeouts: TrackingTimeouts) -> Self {
+    pub fn new(rules: Arc<EniRules>, timeouts: TrackingTimeouts, auto: AutoTracking) -> Self {
         Self {
             rules,
             timeouts,
+            auto,
             flows: FlowTable::new(),
         }
     }
@@ -130,23 +160,30 @@ impl Policy {
             return Decision::Related(flow.rule);
         }
         let peer = match direction {
-            Direction::Ingress => tuple.src.ip(),
-            Direction::Egress => tuple.dst.ip(),
+            Direction::Ingress => *tuple.src.ip(),
+            Direction::Egress => *tuple.dst.ip(),
         };
-        let port = match tuple.protocol {
-            Protocol::Icmp => icmp_type(packet),
-            _ => tuple.dst.port(),
-        };
-        let Some(found) = self.rules.lookup(direction, tuple.protocol, *peer, port) else {
+        let port = headers::rule_port(packet, tuple);
+        let rules = self.rules.at(now);
+        let Some(found) = rules.lookup(direction, tuple.protocol, peer, port) else {
             return Decision::Denied;
         };
-        let untracked = |direction, port| self.rules.untracked(direction, tuple.protocol, port);
-        if untracked(direction, port)
-            || (may_be_reply(flags) && untracked(direction.reversed(), tuple.src.port()))
-        {
-            return Decision::Untracked(found.rule);
+        let reply = may_be_reply(flags);
+        let begins = |rules: &RuleSet| rules.untracked(direction, tuple.protocol, port);
+        let answers = |rules: &RuleSet| {
+            reply && rules.untracked(direction.reversed(), tuple.protocol, tuple.src.port())
+        };
+        // A flow that began untracked stays so when rules change, or its next packet would begin a
+        // tracked flow, which the removed rule could no longer stop.
+        let went_on =
+            |rules: &RuleSet| answers(rules) || (reply && flags.is_some() && begins(rules));
+        let untracked =
+            begins(rules) || answers(rules) || self.rules.before(now).iter().any(went_on);
+        if untracked && !self.auto.covers(peer) {
+            Decision::Untracked(found.rule)
+        } else {
+            Decision::Tracked(found.rule)
         }
-        Decision::Tracked(found.rule)
     }
 
     /// The tracked flow that an ICMP error is about. The error quotes a packet that went the other
@@ -169,11 +206,6 @@ fn key(direction: Direction, tuple: &FiveTuple) -> FiveTuple {
         },
         (Direction::Ingress, _) => tuple.reversed(),
     }
-}
-
-/// The message type of an ICMP packet, which stands first after the IPv4 header.
-fn icmp_type(packet: &[u8]) -> u16 {
-    u16::from(packet[usize::from(packet[0] & 0x0f) * 4])
 }
 
 /// Whether a TCP packet opens a new connection on the ports of one that is over.

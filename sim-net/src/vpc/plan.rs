@@ -216,6 +216,17 @@ pub struct AclEntryPlan {
     pub lifetime: Lifetime,
 }
 
+impl AclEntryPlan {
+    /// The ports that the entry covers, by the protocol that it names.
+    #[must_use]
+    pub fn covered_ports(&self) -> RangeInclusive<u16> {
+        match self.protocol {
+            None | Some(Protocol::Other(_)) => 0..=u16::MAX,
+            Some(_) => self.ports.clone(),
+        }
+    }
+}
+
 /// A route table. Routes to the ranges of its VPC (`local`) are among its routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteTablePlan {

@@ -9,3 +9,6 @@ mod physics;
 mod programs;
 mod support;
 mod truth_table;
+mod vpc_lifetimes;
+mod vpc_paths;
+mod vpc_support;

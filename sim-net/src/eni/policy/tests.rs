@@ -27,6 +27,10 @@ fn rule(protocol: Option<Protocol>, port: Option<u16>, peer: &str) -> RulePlan {
 }
 
 fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
+    automatic(ingress, egress, AutoTracking::default())
+}
+
+fn automatic(ingress: Vec<RulePlan>, egress: Vec<RulePlan>, auto: AutoTracking) -> Policy {
     let group = SecurityGroupPlan {
         vpc: 0,
         id: "sg-test".to_owned(),
@@ -35,7 +39,7 @@ fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
         egress,
     };
     let rules = EniRules::compile(&[group], &[0], &GroupMembers::new(1, []), &[]);
-    Policy::new(Arc::new(rules), TrackingTimeouts::default())
+    Policy::new(Arc::new(rules), TrackingTimeouts::default(), auto)
 }
 
 /// The usual group: one port from the VPC, everything out.
