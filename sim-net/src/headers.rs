@@ -136,6 +136,11 @@ pub fn ttl(packet: &[u8]) -> u8 {
     packet[8]
 }
 
+/// Sets the time to live, in hops.
+pub fn set_ttl(packet: &mut [u8], hops: u8) {
+    packet[8] = hops;
+}
+
 /// Takes one hop off the time to live and says what is left.
 pub fn decrement_ttl(packet: &mut [u8]) -> u8 {
     packet[8] = packet[8].saturating_sub(1);

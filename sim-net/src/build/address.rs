@@ -8,6 +8,7 @@ use ipnet::Ipv4Net;
 use sim_core::PartitionId;
 
 use super::BuildError;
+use super::amazon::Service;
 use crate::ids::EniId;
 use crate::plan::{HostLocation, HostPlan, Plan, TaskPlan};
 use crate::vpc::{
@@ -43,8 +44,9 @@ pub(super) struct Interface {
     metadata: bool,
 }
 
-/// All interfaces: of instances, of other machines, of NAT gateways, of tasks. Machines are numbered
-/// in another order: instances, Fargate tasks, other machines, NAT gateways.
+/// All interfaces: of instances, of other machines, of NAT gateways, of tasks, of Amazon's services.
+/// Machines are numbered in another order: instances, Fargate tasks, other machines, NAT gateways,
+/// Amazon's services.
 #[derive(Debug)]
 pub(super) struct Addresses {
     pub(super) instances: Vec<Interface>,
@@ -54,6 +56,7 @@ pub(super) struct Addresses {
     /// By the index of the task; `None` for tasks without an interface of their own.
     pub(super) tasks: Vec<Option<Interface>>,
     pub(super) micro_vms: usize,
+    pub(super) services: Vec<(Service, Interface)>,
 }
 
 /// An interface that is to have an address.
@@ -263,6 +266,23 @@ impl<'a> Allocation<'a> {
         })
     }
 
+    fn service(&mut self, service: Service, machine: usize) -> Interface {
+        let Service { vpc, kind } = service;
+        Interface {
+            name: format!("{}/eth0", service.name(self.plan)),
+            addr: service.address(),
+            public: None,
+            subnet: None,
+            groups: Vec::new(),
+            endpoint: self.endpoint(),
+            machine,
+            eni: EniId::new(0),
+            location: Location::Amazon { vpc, service: kind },
+            placement_group: None,
+            metadata: false,
+        }
+    }
+
     fn endpoint(&mut self) -> EndpointId {
         self.next += 1;
         EndpointId::new(self.next - 1)
@@ -347,12 +367,22 @@ impl Addresses {
             }
             tasks.push(made);
         }
+        let first_service = first_nat + nat_gateways.len();
+        let services = super::amazon::services(plan)
+            .into_iter()
+            .enumerate()
+            .map(|(index, service)| {
+                let interface = allocation.service(service, first_service + index);
+                (service, interface)
+            })
+            .collect();
         Ok(Self {
             instances,
             hosts,
             nat_gateways,
             tasks,
             micro_vms,
+            services,
         })
     }
 
@@ -363,6 +393,7 @@ impl Addresses {
             .chain(&self.hosts)
             .chain(&self.nat_gateways)
             .chain(self.tasks.iter().flatten())
+            .chain(self.services.iter().map(|(_, interface)| interface))
     }
 
     /// The addresses of all interfaces in a cluster placement group.

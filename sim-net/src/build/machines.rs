@@ -4,19 +4,20 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use ipnet::Ipv4Net;
-use sim_core::Streams;
+use sim_core::{DataRate, Streams};
 
 use super::address::{Addresses, Interface};
 use super::{BuildError, idle_tag};
 use crate::cost::CostProfile;
 use crate::eni::{
-    Allowance, AllowancePlan, EniPlan, FastPeers, FlowLimitPlan, PacketRatePlan, ShaperPlan,
+    Allowance, AllowancePlan, AmazonAccess, EniPlan, FastPeers, FlowLimitPlan, PacketRatePlan,
+    ShaperPlan,
 };
 use crate::frame::Mac;
 use crate::machine::{Account, Machine, WorkloadRecord};
 use crate::mode::{Attachment, EniSpec, MachineBuilder};
 use crate::plan::{BandwidthPlan, HostLocation, HostPlan, InstancePlan, Plan};
-use crate::vpc::{EniRules, Fabric, defaults};
+use crate::vpc::{EniRules, Fabric, NatTable, defaults};
 
 /// The machines: instances, micro-VMs, other machines, NAT gateways.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ pub(super) fn build(
         }
         let mut spec = factory.eni(interface, bandwidth);
         if let Some(index) = task.instance {
-            spec.plan.timeouts = plan.instances[index].tracking;
+            settle(&mut spec, &plan.instances[index]);
         }
         task_enis.push((task.name.clone(), spec));
     }
@@ -92,12 +93,35 @@ pub(super) fn build(
     for (nat, interface) in plan.region.nat_gateways.iter().zip(&addresses.nat_gateways) {
         builders.push(factory.nat_gateway(&nat.name, interface, builders.len()));
     }
+    for (service, interface) in &addresses.services {
+        let name = service.name(plan);
+        let mut builder = factory.bare(&name, interface, builders.len(), None);
+        service.install(plan, &mut builder)?;
+        builders.push(builder);
+    }
     Ok(Machines {
         builders,
         task_enis,
         micro_vms,
         first_host,
     })
+}
+
+/// Time to live of packets whose sender sets none, in hops.
+/// Source: Linux, `net.ipv4.ip_default_ttl` (specified).
+const DEFAULT_TTL: u8 = 64;
+
+/// What an instance says of all its interfaces, those of its tasks too. The hop limit is that of all
+/// answers of the metadata service where it asks for tokens: without a token there is no other
+/// answer. Source: Amazon EC2 API, `HttpPutResponseHopLimit` (vendor), which limits the answer to
+/// the request for a token only; that all are limited is assumed.
+fn settle(spec: &mut EniSpec, instance: &InstancePlan) {
+    spec.plan.timeouts = instance.tracking;
+    if let Some(access) = &mut spec.plan.amazon
+        && instance.metadata.tokens_required
+    {
+        access.metadata_ttl = instance.metadata.hop_limit;
+    }
 }
 
 /// The smallest MTU of an IPv4 link, in octets. Source: RFC 791, §3.2 (specified).
@@ -125,7 +149,7 @@ impl Factory<'_> {
         let mut builder = self.machine(&instance.name, index, &shape);
         let mut spec = self.eni(interface, bandwidth);
         spec.plan.source_dest_check = instance.source_dest_check;
-        spec.plan.timeouts = instance.tracking;
+        settle(&mut spec, instance);
         builder.attach_eni(builder.root(), &spec, Attachment::Interface);
         builder.install_container_instance(instance.docker, instance.trunking)?;
         Ok(builder)
@@ -179,16 +203,40 @@ impl Factory<'_> {
         Ok(builder)
     }
 
-    /// A machine of no cost with one interface, which may send and take what is not its own.
     fn nat_gateway(&self, name: &str, interface: &Interface, index: usize) -> MachineBuilder {
+        let rate = DataRate::from_bps(defaults::NAT_RATE.value).expect("the rate is not zero");
+        let bandwidth = BandwidthPlan {
+            peak: rate,
+            baseline: rate,
+            bucket_bits: 0,
+            credit_bits: 0,
+            single_flow: None,
+            single_flow_in_group: None,
+            packet_rate: None,
+            internet: None,
+            tracked_connections: None,
+        };
+        let mut builder = self.bare(name, interface, index, Some(bandwidth));
+        builder.translate(NatTable::new(interface.addr));
+        builder
+    }
+
+    /// A machine of no cost with one interface, which may send and take what is not its own.
+    fn bare(
+        &self,
+        name: &str,
+        interface: &Interface,
+        index: usize,
+        bandwidth: Option<BandwidthPlan>,
+    ) -> MachineBuilder {
         let profile = CostProfile::builtin("ideal").expect("a builtin profile");
         let shape = Shape {
             cores: 1,
             profile: &Arc::new(profile.clone()),
-            bandwidth: None,
+            bandwidth,
         };
         let mut builder = self.machine(name, index, &shape);
-        let mut spec = self.eni(interface, None);
+        let mut spec = self.eni(interface, bandwidth);
         spec.plan.source_dest_check = false;
         builder.attach_eni(builder.root(), &spec, Attachment::Interface);
         builder
@@ -222,6 +270,11 @@ impl Factory<'_> {
             subnet = self.plan.region.subnets[index].cidr;
             plan.router = subnet.hosts().next();
             let routes = self.fabric.routes(index);
+            let vpc = &self.plan.region.vpcs[self.plan.region.subnets[index].vpc];
+            plan.amazon = vpc.resolver_address().map(|resolver| AmazonAccess {
+                resolver,
+                metadata_ttl: DEFAULT_TTL,
+            });
             plan.auto_tracking.routes = routes.has_nat_gateway().then(|| routes.clone());
         }
         EniSpec {
@@ -261,6 +314,7 @@ impl Factory<'_> {
         let gateways = !self.plan.region.internet_gateways.is_empty();
         AllowancePlan {
             internet: b.internet.filter(|_| gateways),
+            connections: b.tracked_connections,
             packets: b.packet_rate.map(PacketRatePlan::new),
             ..AllowancePlan::instance(shaper)
         }

@@ -1,7 +1,8 @@
-//! The rates that all interfaces of a machine share.
+//! The rates, and the number of connections, that all interfaces of a machine share.
 
 use sim_core::{ByteSize, DataRate, SimTime};
 
+use super::connections::TrackedConnections;
 use super::internet::InternetLimit;
 use super::packet_rate::{PacketBucket, PacketRatePlan};
 use super::queue::Queue;
@@ -33,6 +34,8 @@ pub struct AllowancePlan {
     pub ingress: Option<ShaperPlan>,
     /// Packets, both directions together. AWS publishes none, so the default is no limit.
     pub packets: Option<PacketRatePlan>,
+    /// Tracked connections of all interfaces together. AWS publishes none either.
+    pub connections: Option<u64>,
     /// What goes through an internet gateway, each direction.
     pub internet: Option<DataRate>,
 }
@@ -44,6 +47,7 @@ impl AllowancePlan {
         egress: None,
         ingress: None,
         packets: None,
+        connections: None,
         internet: None,
     };
 
@@ -56,6 +60,7 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            connections: None,
             internet: None,
         }
     }
@@ -69,6 +74,7 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            connections: None,
             internet: None,
         }
     }
@@ -81,6 +87,7 @@ pub struct Allowance {
     egress: Option<Shaper>,
     ingress: Option<Shaper>,
     packets: Option<PacketBucket>,
+    connections: TrackedConnections,
     internet_out: Option<InternetLimit>,
     internet_in: Option<InternetLimit>,
 }
@@ -97,6 +104,7 @@ impl Allowance {
             egress: plan.egress.as_ref().map(Shaper::new),
             ingress: plan.ingress.as_ref().map(Shaper::new),
             packets: plan.packets.as_ref().map(PacketBucket::new),
+            connections: TrackedConnections::new(plan.connections),
             internet_out: plan.internet.map(InternetLimit::new),
             internet_in: plan.internet.map(InternetLimit::new),
         }
@@ -112,6 +120,11 @@ impl Allowance {
     #[must_use]
     pub fn ingress(&self) -> Option<&Shaper> {
         self.ingress.as_ref()
+    }
+
+    /// The connections that its interfaces track.
+    pub fn connections(&mut self) -> &mut TrackedConnections {
+        &mut self.connections
     }
 
     /// Whether what goes through an internet gateway has a limit of its own.

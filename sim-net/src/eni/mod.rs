@@ -9,6 +9,7 @@
 //! known on arrival, so each queue is a formula and a ring of departure times.
 
 mod allowance;
+mod connections;
 mod flow_limit;
 mod flow_table;
 mod interface;
@@ -20,8 +21,9 @@ mod shaper;
 mod tracking;
 
 pub use allowance::{Allowance, AllowancePlan, Medium};
+pub use connections::TrackedConnections;
 pub use flow_limit::{FastPeers, FlowLimitPlan};
-pub use interface::{EgressOutcome, Eni, EniPlan, IngressOutcome};
+pub use interface::{AmazonAccess, EgressOutcome, Eni, EniPlan, IngressOutcome};
 pub use packet_rate::PacketRatePlan;
 pub use policy::{AutoTracking, Decision, Policy};
 pub use queue::QueueLimit;

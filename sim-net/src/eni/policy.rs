@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use sim_core::SimTime;
 
+use super::connections::TrackedConnections;
 use super::flow_table::{Expires, FlowTable};
 use super::tracking::{TrackedFlow, TrackingTimeouts};
 use crate::headers::{self, FiveTuple, Protocol, TcpFlags};
@@ -32,6 +33,8 @@ pub enum Decision {
     Established(RuleRef),
     /// It is an ICMP error about a tracked flow, which this rule let begin.
     Related(RuleRef),
+    /// A rule allows it, and the flow that it would begin is one more than the machine tracks.
+    Full(RuleRef),
     /// No rule allows it.
     Denied,
 }
@@ -40,7 +43,7 @@ impl Decision {
     /// Whether the packet passes.
     #[must_use]
     pub fn allows(self) -> bool {
-        self != Self::Denied
+        !matches!(self, Self::Denied | Self::Full(_))
     }
 
     /// The rule that decided.
@@ -50,7 +53,8 @@ impl Decision {
             Self::Tracked(rule)
             | Self::Untracked(rule)
             | Self::Established(rule)
-            | Self::Related(rule) => Some(rule),
+            | Self::Related(rule)
+            | Self::Full(rule) => Some(rule),
             Self::Denied => None,
         }
     }
@@ -105,27 +109,37 @@ impl Policy {
         }
     }
 
-    /// Decides about a packet with this 5-tuple and remembers its flow.
+    /// Decides about a packet with this 5-tuple and remembers its flow, which counts among the
+    /// machine's `tracked` ones.
     pub fn admit(
         &mut self,
         direction: Direction,
         packet: &[u8],
         tuple: &FiveTuple,
         now: SimTime,
+        tracked: &mut TrackedConnections,
     ) -> Decision {
         let flags = headers::tcp_flags(packet);
         let key = key(direction, tuple);
-        if let Some(flow) = self.flows.entry(&key)
-            && flow.expires() > now
-            && !begins_again(flow, flags)
-        {
-            flow.see(direction, flags, &self.timeouts, now);
-            return Decision::Established(flow.rule);
+        let mut place = None;
+        if let Some(flow) = self.flows.entry(&key) {
+            if flow.expires() > now && !begins_again(flow, flags) {
+                flow.see(direction, flags, &self.timeouts, now);
+                tracked.prolong(flow.place, flow.expires());
+                return Decision::Established(flow.rule);
+            }
+            place = flow.place.take();
         }
         let decision = self.by_rules(direction, packet, tuple, flags, now);
         if let Decision::Tracked(rule) = decision {
+            // One that begins again has the place of the one that is over.
+            tracked.close(place);
+            if !tracked.has_room(now) {
+                return Decision::Full(rule);
+            }
             let mut flow = TrackedFlow::new(rule, direction, tuple.protocol);
             flow.see(direction, flags, &self.timeouts, now);
+            flow.place = tracked.open(flow.expires());
             self.flows.insert(&key, flow, now);
         }
         decision

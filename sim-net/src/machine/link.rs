@@ -251,7 +251,7 @@ impl Machine {
     }
 
     /// Offers a frame to an interface's queue, and through it to the fabric.
-    fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
+    pub(super) fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
         let device = &mut self.enis[eni];
         // Nobody else asks for the path this early.
         if self.allowance.limits_internet() && headers::is_ipv4(&frame.data) {

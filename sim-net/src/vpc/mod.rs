@@ -10,6 +10,7 @@ mod address;
 pub mod defaults;
 mod fabric;
 pub mod fargate;
+mod nat_gateway;
 mod network_acl;
 mod plan;
 mod port_map;
@@ -22,6 +23,7 @@ pub use fabric::{
     AmazonService, Endpoint, EndpointId, Fabric, FabricError, FabricPort, IMDS, Location, Path,
     RESOLVER, Transit, Translation, Way,
 };
+pub use nat_gateway::{NatRefusal, NatTable};
 pub use network_acl::{AclMatch, NetworkAcl};
 pub use plan::{
     AclEntryPlan, GatewayEndpointPlan, InternetGatewayPlan, JitterPlan, LatencyPlan, Lifetime,

@@ -71,6 +71,16 @@ pub struct VpcPlan {
     pub dns_support: bool,
 }
 
+impl VpcPlan {
+    /// The address at which the resolver answers beside its link-local one, if it does.
+    /// Source: Amazon VPC User Guide, vpc-dns, 2023-06 (vendor).
+    #[must_use]
+    pub fn resolver_address(&self) -> Option<Ipv4Addr> {
+        let network = self.cidrs.first()?.network();
+        Some(Ipv4Addr::from_bits(network.to_bits().saturating_add(2)))
+    }
+}
+
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetPlan {

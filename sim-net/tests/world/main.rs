@@ -3,10 +3,12 @@
 mod conservation;
 mod contention;
 mod determinism;
+mod gateways;
 mod options;
 mod ordering;
 mod physics;
 mod programs;
+mod services;
 mod support;
 mod truth_table;
 mod vpc_lifetimes;

@@ -295,11 +295,7 @@ fn vpcs(region: &RegionPlan) -> Vec<Vpc> {
     let gateway = |vpc| region.internet_gateways.iter().position(|g| g.vpc == vpc);
     let vpc = |(index, plan): (usize, &super::plan::VpcPlan)| Vpc {
         cidrs: plan.cidrs.clone(),
-        resolver: plan
-            .cidrs
-            .first()
-            .filter(|_| plan.dns_support)
-            .map(|cidr| Ipv4Addr::from_bits(cidr.network().to_bits().saturating_add(2))),
+        resolver: plan.resolver_address().filter(|_| plan.dns_support),
         internet_gateway: gateway(index),
     };
     region.vpcs.iter().enumerate().map(vpc).collect()
