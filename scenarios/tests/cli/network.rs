@@ -63,7 +63,7 @@ fn each_key_of_the_example_is_needed() {
             "{ name = \"web-to-database\", protocol = \"tcp\", ports = 5432, peer = \"web\" },",
             "",
             "browse",
-            "sg_ingress",
+            "security_group_ingress",
         ),
         ("map_public_ip = true", "map_public_ip = false", "visit", ""),
         (
@@ -78,7 +78,7 @@ fn each_key_of_the_example_is_needed() {
              ingress = [{ rule = 1, action = \"allow\", cidr = \"10.0.0.0/16\" }]\n\
              egress = [{ rule = 1, action = \"allow\" }]",
             "visit",
-            "nacl_ingress",
+            "network_acl_ingress",
         ),
     ];
     for (from, to, lost, reason) in cases {
