@@ -4,6 +4,7 @@ use sim_core::{ByteSize, DataRate, SimDuration};
 use sim_net::build::{BuildError, build};
 use sim_net::headers::Protocol;
 use sim_net::plan::{Direction, Mode, Plan, WorkloadKind, WorkloadPlan};
+use sim_net::reach::Leg;
 use sim_net::verdict::DropReason;
 use sim_net::vpc::{PeerPlan, PublicAddress, RouteDestination, RoutePlan, RouteTarget};
 
@@ -198,7 +199,7 @@ fn a_network_acl_that_forbids_ephemeral_ports_stops_answers() {
     assert!(
         found
             .iter()
-            .all(|f| matches!(f, sim_net::machine::ProbeResult::Failed(_)))
+            .all(|f| matches!(f, sim_net::machine::ProbeResult::Failed { .. }))
     );
     assert_eq!(reasons, [DropReason::NetworkAclIngress]);
     let ingress = &mut plan.region.network_acls[0].ingress;
@@ -375,4 +376,78 @@ fn large_answers_cross_an_internet_gateway_in_small_segments() {
     let outcome = run(&plan);
     assert!(outcome.workloads[0].ok > 2);
     assert_eq!(outcome.drops.total(), 0);
+}
+
+#[test]
+fn a_container_goes_out_by_its_instances_public_address() {
+    let mut plan = public();
+    plan.instances = vec![crate::support::instance("i-0", 0, "ideal")];
+    plan.instances[0].public_address = PublicAddress::Assigned;
+    plan.tasks = vec![task("web/0", Mode::Bridge, 0, 8080)];
+    reaches(&plan, crate::support::app_of(0), OUTSIDE_ADDR, FIRST_PUBLIC);
+    plan.instances[0].public_address = PublicAddress::None;
+    let from = crate::support::app_of(0);
+    dropped(&plan, from, OUTSIDE_ADDR, DropReason::NoPublicAddress);
+}
+
+#[test]
+fn the_destination_check_of_a_host_is_its_own_choice() {
+    let mut plan = site();
+    plan.hosts[0].routes = vec![(net("172.16.0.0/12"), B_ADDR.into())];
+    dropped(&plan, A, [172, 17, 0, 9], DropReason::DestinationCheck);
+    plan.hosts[1].source_dest_check = false;
+    dropped(&plan, A, [172, 17, 0, 9], DropReason::ForwardingOff);
+}
+
+#[test]
+fn a_host_outside_without_a_default_route_reaches_nobody() {
+    let mut plan = public();
+    plan.hosts[3].default_route = false;
+    let (found, reasons) = attempt(&plan, OUTSIDE, FIRST_PUBLIC);
+    let unreachable = sim_net::machine::ErrorKind::NetworkUnreachable;
+    let no_route = Some((Leg::Forward, DropReason::NoRoute));
+    assert_eq!(found, [crate::support::failed(unreachable, no_route); 2]);
+    assert_eq!(reasons, []);
+}
+
+#[test]
+fn a_nat_gateway_takes_the_addresses_that_the_plan_gives_it() {
+    let with = |private: [u8; 4], public: PublicAddress| {
+        let mut plan = public_site_with_fixed_host();
+        plan.region.nat_gateways.push(sim_net::vpc::NatGatewayPlan {
+            id: "nat-0".into(),
+            name: "nat".into(),
+            subnet: 1,
+            address: Some(private.into()),
+            public_address: public,
+        });
+        build(&plan, 1, 0).map(|_| ())
+    };
+    let fixed = |last| PublicAddress::Fixed([203, 0, 113, last].into());
+    assert_eq!(with([10, 0, 1, 51], fixed(2)), Ok(()));
+    for twice in [
+        with([10, 0, 1, 50], fixed(2)),
+        with([10, 0, 1, 51], fixed(1)),
+    ] {
+        assert!(
+            matches!(twice, Err(BuildError::Address { .. })),
+            "{twice:?}"
+        );
+    }
+}
+
+/// The host in the second subnet has fixed addresses.
+fn public_site_with_fixed_host() -> Plan {
+    let mut plan = public();
+    plan.hosts[1].address = Some([10, 0, 1, 50].into());
+    plan.hosts[1].public_address = PublicAddress::Fixed([203, 0, 113, 1].into());
+    plan
+}
+
+#[test]
+fn large_instances_have_half_of_their_bandwidth_through_an_internet_gateway() {
+    let limit = |peak, vcpus| sim_net::plan::BandwidthPlan::internet_limit(gbps(peak), vcpus);
+    assert_eq!(limit(25, 31), Some(gbps(5)));
+    assert_eq!(limit(25, 32), DataRate::from_bps(12_500_000_000));
+    assert_eq!(limit(8, 64), Some(gbps(5)));
 }

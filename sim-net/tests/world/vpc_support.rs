@@ -228,6 +228,13 @@ pub(crate) fn reaches(plan: &Plan, from: Place, to: [u8; 4], seen: [u8; 4]) {
 /// Neither attempt is answered, and this is the only reason.
 #[track_caller]
 pub(crate) fn dropped(plan: &Plan, from: Place, to: [u8; 4], reason: DropReason) {
-    let silent = ProbeResult::Failed(ErrorKind::TimedOut);
-    assert_eq!(attempt(plan, from, to), ([silent; 2], vec![reason]));
+    let (found, reasons) = attempt(plan, from, to);
+    assert_eq!(reasons, [reason]);
+    for result in found {
+        let ProbeResult::Failed { kind, dropped } = result else {
+            panic!("{result:?}");
+        };
+        let why = dropped.map(|(_, reason)| reason);
+        assert_eq!((kind, why), (ErrorKind::TimedOut, Some(reason)));
+    }
 }
