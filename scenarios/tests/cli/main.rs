@@ -4,5 +4,6 @@ mod bad_input;
 mod corpus;
 mod determinism;
 mod interrupt;
+mod network;
 mod options;
 mod support;
