@@ -6,6 +6,7 @@ use crate::diagnostic::{Problem, Report};
 use crate::document::reader::{At, FromNode, Reader, whole_number, wrong_kind};
 use crate::document::{Node, Value, toml};
 
+use super::placement;
 use super::spec::{
     AwsvpcSpec, CallSpec, CapacitySpec, ClientSpec, ConnectionsSpec, JitterSpec, LatencySpec,
     MeasureSpec, Ports, RuleSpec, ScenarioSpec, SecurityGroupSpec, ServiceSpec, SubnetSpec,
@@ -143,6 +144,9 @@ fn capacity(reader: &mut Reader<'_>) -> Option<CapacitySpec> {
         userland_proxy: reader.get("userland_proxy"),
         placement_group: reader.read("placement_group", name),
         dynamic_ports: reader.read("dynamic_ports", ports),
+        provider: reader.read("provider", name),
+        attributes: placement::attributes(reader),
+        reserved_memory: size(reader, "reserved_memory", 1024 * 1024 * MIB),
     };
     reader.refuse_unknown();
     instance_type.map(|_| spec)
@@ -155,6 +159,9 @@ fn service(reader: &mut Reader<'_>) -> Option<ServiceSpec> {
     let count = reader.number("count", 1, 10_000);
     let mode = reader.get("mode");
     let awsvpc = reader.table("awsvpc", |reader| Some(awsvpc(reader)));
+    let placement = reader.tables("placement", placement::strategy);
+    let constraints = reader.tables("constraints", placement::constraint);
+    let capacity_providers = reader.tables("capacity_providers", placement::share);
     reader.refuse_unknown();
     Some(ServiceSpec {
         name,
@@ -162,6 +169,9 @@ fn service(reader: &mut Reader<'_>) -> Option<ServiceSpec> {
         count,
         mode,
         awsvpc,
+        placement,
+        constraints,
+        capacity_providers,
     })
 }
 

@@ -12,6 +12,7 @@ use super::spec::{MeasureSpec, ScenarioSpec};
 
 mod compute;
 mod network;
+mod placement;
 mod workload;
 
 /// Validates a scenario. The report is that of the scenario file; those of the files that it names
@@ -40,6 +41,7 @@ pub fn validate(
         inputs: &mut inputs,
     };
     let services = compute::services(&spec.service, &vpc, &mut files, &mut context);
+    placement::known_providers(&spec.service, &capacity, &mut context);
     let clients = compute::clients(&spec.client, &vpc, &mut context);
     compute::names_apart(spec, &services, &mut context);
     let parties = workload::Parties {

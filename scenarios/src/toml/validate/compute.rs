@@ -22,6 +22,8 @@ const DEFAULT_KERNEL_PROFILE: &str = "linux-6.18-2vcpu";
 const IDEAL: &str = "ideal";
 /// The zone of machines outside the VPC.
 const INTERNET: &str = "internet";
+/// Octets of a MiB, in which ECS counts memory.
+const MIB: u64 = 1 << 20;
 
 /// Security groups of one interface, and subnets and groups of `awsvpcConfiguration`.
 ///
@@ -78,7 +80,6 @@ pub(super) fn capacity(
             })
         });
         list.push(Capacity {
-            name,
             instance_type,
             count: spec.count.as_ref().map_or(1, small),
             subnets: subnets(spec.subnets.as_deref(), usize::MAX, region, context),
@@ -99,6 +100,13 @@ pub(super) fn capacity(
                 Some(ports) => ports.value.first..=ports.value.last,
                 None => EPHEMERAL_PORTS,
             },
+            provider: match &spec.provider {
+                Some(provider) => provider.value.clone(),
+                None => name.clone(),
+            },
+            attributes: custom_attributes(spec),
+            reserved_memory_mib: reserved_memory(spec, context),
+            name,
         });
     }
     context.apart(
@@ -108,12 +116,39 @@ pub(super) fn capacity(
     list
 }
 
+fn custom_attributes(spec: &CapacitySpec) -> BTreeMap<String, String> {
+    let given = spec.attributes.iter().flatten();
+    given
+        .map(|(name, value)| (name.clone(), value.value.clone()))
+        .collect()
+}
+
+fn reserved_memory(spec: &CapacitySpec, context: &mut Context<'_>) -> u32 {
+    let Some(size) = &spec.reserved_memory else {
+        return 0;
+    };
+    let bytes = size.value.bytes();
+    if !bytes.is_multiple_of(MIB) {
+        let message = format!(
+            "`reserved_memory` {} is not a whole number of MiB",
+            size.value
+        );
+        let help = format!("give {} MiB", bytes.div_ceil(MIB));
+        context.error(size, Problem::new("not-whole", message).with_help(help));
+    }
+    u32::try_from(bytes / MIB).unwrap_or(u32::MAX)
+}
+
 fn instance_type(name: &At<String>, context: &mut Context<'_>) -> Option<InstanceType> {
     let types = InstanceTypes::builtin();
     let found = types.get(&name.value);
     if found.is_none() {
-        let message = format!("there is no instance type {:?}", name.value);
+        let mut message = format!("there is no instance type {:?}", name.value);
         let help = match types.nearest(&name.value) {
+            Some(near) if near == name.value => {
+                message = format!("the size of {near} is not known");
+                "use another type; `ecsnet density` lists those that can be used".to_owned()
+            }
             Some(near) => format!("did you mean {near:?}?"),
             None => "give a type of EC2, such as \"c5.large\"".to_owned(),
         };
@@ -222,6 +257,7 @@ pub(super) fn services(
             count: spec.count.as_ref().map_or(1, small),
             mode: spec.mode.as_ref().map(|mode| mode.value),
             network,
+            placement: super::placement::service(spec, context),
         }));
     }
     if services
