@@ -79,7 +79,8 @@ fn section(page: &mut Page, subject: &Subject, most: Option<usize>) {
         table.header("ENIs", Align::Right);
     }
     for mode in &columns {
-        table.header(mode, Align::Right);
+        // The column beside it says of what.
+        table.header(mode.strip_prefix("awsvpc-").unwrap_or(mode), Align::Right);
         if alone {
             table.header("from", Align::Left);
         }

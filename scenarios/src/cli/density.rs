@@ -17,6 +17,9 @@ use super::args::{DensityArgs, InputArgs};
 use super::compare::columns;
 use super::failure::{Failure, colour_on, stdout_failed};
 
+/// Columns of a table where nobody says how many there are.
+const DEFAULT_COLUMNS: usize = 80;
+
 /// Answers how many tasks fit.
 pub(crate) fn main(args: &DensityArgs) -> Result<(), Failure> {
     let filters = args.filters.iter().map(|text| Filter::parse(text));
@@ -40,7 +43,12 @@ pub(crate) fn main(args: &DensityArgs) -> Result<(), Failure> {
         write_csv(&density, &mut out)
     } else {
         let lines = lines(args.all);
-        let tables = render_density(&density, columns(), lines, colour_on(&io::stdout()));
+        let tables = render_density(
+            &density,
+            columns(DEFAULT_COLUMNS),
+            lines,
+            colour_on(&io::stdout()),
+        );
         out.write_all(tables.as_bytes())
     };
     done.and_then(|()| out.flush())

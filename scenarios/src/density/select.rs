@@ -45,7 +45,7 @@ const KEYS: [(&str, Key); 13] = [
     ("bridge", Key::Fits("bridge")),
     ("host", Key::Fits("host")),
     ("awsvpc", Key::Fits("awsvpc")),
-    (TRUNKED, Key::Fits(TRUNKED)),
+    ("trunked", Key::Fits(TRUNKED)),
 ];
 
 /// The value of a key in a row.

@@ -124,7 +124,7 @@ fn reserved_memory_is_kept_from_tasks() {
     let mut scenario = with_count(DYNAMIC, 30);
     scenario.services[0].task_definition = {
         let mut definition = (*scenario.services[0].task_definition).clone();
-        definition.cpu = Some(0);
+        definition.cpu = Some(128);
         definition.into()
     };
     // 7985 MiB of an m5.large hold 15 tasks of 512 MiB.
