@@ -200,18 +200,9 @@ fn row(line: &str) -> Option<Listed> {
     else {
         return None;
     };
-    let optional = |field: &str| match field {
-        "" => Some(None),
-        number => number.parse::<u32>().ok().map(Some),
-    };
     let limits = EniLimits {
         max_enis: optional(max_enis)?,
-        trunking: match trunking {
-            "yes" => Some(true),
-            "no" => Some(false),
-            "unknown" => None,
-            _ => return None,
-        },
+        trunking: trunking_of(trunking)?,
         branch_interfaces: optional(branches)?,
         plain_documented: optional(plain)?,
         trunked_documented: optional(trunked)?,
@@ -225,22 +216,22 @@ fn row(line: &str) -> Option<Listed> {
             instance,
         });
     }
-    let architecture = [Architecture::X86, Architecture::Arm]
-        .into_iter()
-        .find(|known| known.as_str() == architecture)?;
-    let hypervisor = [
+    let architectures = [Architecture::X86, Architecture::Arm];
+    let hypervisors = [
         Hypervisor::Nitro,
         Hypervisor::Xen,
         Hypervisor::BareMetal,
         Hypervisor::Unknown,
-    ]
-    .into_iter()
-    .find(|known| known.as_str() == hypervisor)?;
+    ];
     let rate = |field: &str| DataRate::from_bps(field.parse::<u64>().ok()? * 1_000_000);
     let instance = InstanceType {
         name: name.clone(),
-        architecture,
-        hypervisor,
+        architecture: architectures
+            .into_iter()
+            .find(|known| known.as_str() == architecture)?,
+        hypervisor: hypervisors
+            .into_iter()
+            .find(|known| known.as_str() == hypervisor)?,
         vcpus: vcpus.parse().ok()?,
         memory_mib: memory.parse().ok()?,
         max_enis: limits.max_enis?,
@@ -255,4 +246,22 @@ fn row(line: &str) -> Option<Listed> {
         limits,
         instance: Some(instance),
     })
+}
+
+/// A number, or nothing where nothing stands; `None` for what is no number.
+fn optional(field: &str) -> Option<Option<u32>> {
+    match field {
+        "" => Some(None),
+        number => number.parse::<u32>().ok().map(Some),
+    }
+}
+
+/// `yes`, `no` or `unknown`; `None` for another word.
+fn trunking_of(field: &str) -> Option<Option<bool>> {
+    match field {
+        "yes" => Some(Some(true)),
+        "no" => Some(Some(false)),
+        "unknown" => Some(None),
+        _ => None,
+    }
 }

@@ -114,7 +114,7 @@ pub enum Cause {
         /// Its name.
         instance: String,
         /// What it lacks.
-        shortage: Shortage,
+        shortage: Box<Shortage>,
     },
     /// The task was placed, and these subnets have no address for its interface.
     NoAddress(Vec<String>),
@@ -128,7 +128,10 @@ impl PlacementError {
         closest: Option<(String, Shortage)>,
     ) -> Self {
         let cause = match closest {
-            Some((instance, shortage)) => Cause::Closest { instance, shortage },
+            Some((instance, shortage)) => Cause::Closest {
+                instance,
+                shortage: Box::new(shortage),
+            },
             None => Cause::NoInstance(provider.map(str::to_owned)),
         };
         let (task, service) = (task.to_owned(), service.to_owned());

@@ -284,10 +284,10 @@ fn the_closest_instance_is_the_one_that_met_most_conditions() {
     cluster.sites[1].memory = 0;
     cluster.sites[2].memory = 0;
     let error = cluster.place("web", "web/0", &small(), &Policy::default());
-    let shortage = Shortage::Memory {
+    let shortage = Box::new(Shortage::Memory {
         needs: 512,
         free: 0,
-    };
+    });
     let instance = "i1".to_owned();
     assert_eq!(
         error.unwrap_err().cause,

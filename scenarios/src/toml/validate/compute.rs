@@ -49,16 +49,7 @@ pub(super) fn capacity(
         let Some(instance_type) = instance_type(&spec.instance_type, context) else {
             continue;
         };
-        if let Some(trunking) = spec.trunking.as_ref().filter(|trunking| trunking.value)
-            && !instance_type.can_trunk()
-        {
-            let message = format!("{} has no trunk interface", instance_type.name);
-            let help = "drop `trunking`, or use a type of the c5, m5, r5 families or newer";
-            context.error(
-                trunking,
-                Problem::new("no-trunking", message).with_help(help),
-            );
-        }
+        let trunking = trunking(spec, &instance_type, context);
         let placement_group = spec.placement_group.as_ref().map(|group| {
             if !instance_type.cluster_placement {
                 let message = format!(
@@ -89,10 +80,7 @@ pub(super) fn capacity(
                 region,
                 context,
             ),
-            trunking: spec
-                .trunking
-                .as_ref()
-                .is_some_and(|trunking| trunking.value),
+            trunking,
             kernel_profile: kernel_profile(spec.kernel_profile.as_ref(), context),
             userland_proxy: spec.userland_proxy.as_ref().is_none_or(|proxy| proxy.value),
             placement_group: placement_group.and_then(|group| u32::try_from(group).ok()),
@@ -114,6 +102,20 @@ pub(super) fn capacity(
         specs.iter().filter_map(|spec| spec.name.as_ref()),
     );
     list
+}
+
+/// Whether task interfaces ride a trunk; reported where the type has none.
+fn trunking(spec: &CapacitySpec, instance_type: &InstanceType, context: &mut Context<'_>) -> bool {
+    let Some(trunking) = spec.trunking.as_ref().filter(|trunking| trunking.value) else {
+        return false;
+    };
+    if !instance_type.can_trunk() {
+        let message = format!("{} has no trunk interface", instance_type.name);
+        let help = "drop `trunking`, or use a type of the c5, m5, r5 families or newer";
+        let problem = Problem::new("no-trunking", message);
+        context.error(trunking, problem.with_help(help));
+    }
+    true
 }
 
 fn custom_attributes(spec: &CapacitySpec) -> BTreeMap<String, String> {
