@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 use serde::Serialize;
-use sim_core::{ByteSize, DataRate, PacketRate, SimDuration};
+use sim_core::{ByteSize, DataRate, PacketRate, Ratio, SimDuration};
 
 use crate::cost::CostProfile;
 use crate::eni::TrackingTimeouts;
 use crate::headers::Protocol;
-use crate::vpc::{PublicAddress, RegionPlan};
+use crate::vpc::{PublicAddress, RegionPlan, defaults};
 
 /// An ECS network mode. Fargate tasks are `awsvpc` tasks in a micro-VM of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -74,7 +74,7 @@ pub struct Plan {
     pub workloads: Vec<WorkloadPlan>,
     /// Ports that something listens on beside those that containers publish and workloads name.
     pub listeners: Vec<ListenerPlan>,
-    /// Single attempts to reach an address, each made once.
+    /// Single attempts to reach an address, each made once. They start [`PROBE_GAP`] apart, in order.
     pub probes: Vec<ProbePlan>,
     /// What is measured when.
     pub measure: MeasurePlan,
@@ -90,6 +90,26 @@ pub struct MeasurePlan {
     pub duration: SimDuration,
     /// Simulated time after it, in which what is under way may end.
     pub cooldown: SimDuration,
+}
+
+/// Time between the starts of two probes of a plan. Assumed: whatever they ask, one machine answers
+/// that many without a full receive ring.
+pub const PROBE_GAP: SimDuration = SimDuration::from_us(100);
+
+/// How long a probe waits for an answer: a lost SYN is sent again after one second (RFC 6298), and
+/// half a second is left for the answer to it. A run that ends earlier ends its probes.
+pub const PROBE_TIMEOUT: SimDuration = SimDuration::from_ms(1_500);
+
+impl MeasurePlan {
+    /// A run that is long enough for this many probes, and measures nothing else.
+    #[must_use]
+    pub fn for_probes(probes: usize) -> Self {
+        Self {
+            warmup: SimDuration::ZERO,
+            duration: PROBE_GAP * probes as u64,
+            cooldown: PROBE_TIMEOUT + PROBE_GAP,
+        }
+    }
 }
 
 /// Bandwidth of a machine, each direction; `None` in a [`HostPlan`] means without limit.
@@ -113,6 +133,20 @@ pub struct BandwidthPlan {
     pub internet: Option<DataRate>,
     /// Tracked connections of all interfaces together. AWS publishes none.
     pub tracked_connections: Option<u64>,
+}
+
+impl BandwidthPlan {
+    /// What an instance of this bandwidth and size may send, and be sent, through an internet
+    /// gateway: half of its bandwidth from 32 vCPUs on, and 5 Gbit/s in the least.
+    #[must_use]
+    pub fn internet_limit(peak: DataRate, vcpus: u64) -> Option<DataRate> {
+        let share = if vcpus >= defaults::INTERNET_SHARE_VCPUS.value {
+            Ratio::from_ppm(defaults::INTERNET_SHARE.value).scale(peak.bps())
+        } else {
+            0
+        };
+        DataRate::from_bps(share.max(defaults::INTERNET.value))
+    }
 }
 
 /// The instance metadata service (IMDS) as an instance is configured.

@@ -2,14 +2,17 @@
 //!
 //! * [`run`](self) decides what each core does next and keeps its clock.
 //! * `path` carries a packet through a namespace, as the kernel's IP layer does.
+//! * `nat_gateway` is all that a machine does which is one.
 //! * `link` carries it to the next namespace, bridge or network interface.
 //! * `sockets` hands it to a stack and programs, and takes what they send.
 
 mod account;
 mod event;
 mod link;
+mod nat_gateway;
 mod order;
 mod path;
+mod probes;
 mod run;
 mod sockets;
 
@@ -18,10 +21,11 @@ use std::sync::Arc;
 use sim_core::{Context, EntityId, IndexVec, SimTime};
 
 pub use self::account::{
-    Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, ProbeResult, WorkloadRecord,
+    Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, WorkloadRecord,
 };
 pub use self::event::{Event, Message};
 pub use self::order::FlowOrder;
+pub use self::probes::{ProbeNote, ProbeNotes, ProbeResult};
 use crate::app::App;
 use crate::cost::CostProfile;
 use crate::cpu::{Core, Meter};
@@ -30,7 +34,8 @@ use crate::frame::{Frame, FrameStore};
 use crate::ids::{AppId, BridgeId, ConnId, CoreId, EniId, NetnsId};
 use crate::kernel::netns::{BridgeDevice, Netns};
 use crate::stack::{SocketEvent, StackWorker};
-use crate::vpc::{Fabric, FabricPort};
+use crate::verdict::DropReason;
+use crate::vpc::{Fabric, FabricPort, NatTable};
 
 /// An interface of a machine and what the kernel keeps for it.
 #[derive(Debug)]
@@ -101,6 +106,8 @@ pub struct Machine {
     pub apps: IndexVec<AppId, AppSlot>,
     /// The VPC.
     pub fabric: Arc<Fabric>,
+    /// The translation table of a NAT gateway; `None` on machines that are none.
+    pub nat: Option<Box<NatTable>>,
     /// Counters and records.
     pub account: Account,
     /// The interval in which time is accounted to components.
@@ -141,6 +148,7 @@ impl Machine {
             allowance,
             apps: IndexVec::new(),
             fabric,
+            nat: None,
             account,
             measured: (SimTime::ZERO, SimTime::MAX),
             meter: Meter::new(profile, tags),
@@ -186,6 +194,11 @@ impl Machine {
     ) -> Option<(std::net::Ipv4Addr, usize)> {
         let hop = self.route(netns, dst).ok()?;
         Some((hop.src, self.netns[netns].ifaces[hop.iface].mtu))
+    }
+
+    /// Why a namespace has no way to `dst`; `None` where it has one.
+    pub(crate) fn no_way(&self, netns: NetnsId, dst: std::net::Ipv4Addr) -> Option<DropReason> {
+        self.route(netns, dst).err()
     }
 
     fn core_entity(&self, core: CoreId) -> EntityId {

@@ -3,9 +3,14 @@
 mod conservation;
 mod contention;
 mod determinism;
+mod gateways;
 mod options;
 mod ordering;
 mod physics;
 mod programs;
+mod services;
 mod support;
 mod truth_table;
+mod vpc_lifetimes;
+mod vpc_paths;
+mod vpc_support;
