@@ -14,6 +14,7 @@ use crate::ecs::Refusal;
 use crate::place::PlacementError;
 use crate::toml::Scenario;
 
+pub(crate) mod capacity;
 mod hosts;
 mod machine;
 mod ports;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Problem, Report};
 
+pub mod placement;
 mod read;
 pub mod scenario;
 mod schema;
@@ -22,8 +23,8 @@ pub mod words;
 
 pub use scenario::{
     Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, InterfaceEndpoint,
-    Listen, Load, Location, Measure, Party, Scenario, Service, ServiceTime, Target, Workload,
-    WorkloadKind,
+    Listen, Load, Location, Measure, Party, Placement, Scenario, Service, ServiceTime, Target,
+    Workload, WorkloadKind,
 };
 pub use spec::ScenarioSpec;
 

@@ -3,7 +3,10 @@
 //! Three layouts: below 72 columns the essentials, from 72 the usual percentiles, from 110 every
 //! number with half the width of its interval.
 
+mod density;
 mod text;
+
+pub use density::render_density;
 
 use std::fmt::Write;
 

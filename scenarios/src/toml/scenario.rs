@@ -11,6 +11,7 @@ use sim_net::vpc::{PublicAddress, RegionPlan};
 
 use crate::ecs::{Mode, Protocol, TaskDefinition};
 use crate::instance_types::InstanceType;
+use crate::place::{Constraint, Policy, Share, Strategy};
 
 /// A validated scenario. Indices refer to the vectors of the same scenario, or of its `region`.
 #[derive(Clone, Debug)]
@@ -70,6 +71,12 @@ pub struct Capacity {
     pub placement_group: Option<u32>,
     /// Where dynamic host ports come from.
     pub dynamic_ports: RangeInclusive<u16>,
+    /// Name of the capacity provider that they belong to.
+    pub provider: String,
+    /// Custom attributes of the instances, by name.
+    pub attributes: BTreeMap<String, String>,
+    /// Memory that is kept from tasks, in MiB.
+    pub reserved_memory_mib: u32,
     /// Their metadata service.
     pub metadata: MetadataPlan,
     /// Tracked connections of all interfaces of an instance together.
@@ -97,6 +104,45 @@ pub struct Service {
     pub mode: Option<Mode>,
     /// The tasks' own network, where they have one.
     pub network: AwsvpcNetwork,
+    /// Where the tasks go, on instances.
+    pub placement: Placement,
+}
+
+/// What a service says about where its tasks go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Strategies; empty for the default of ECS.
+    pub strategies: Vec<Strategy>,
+    /// Constraints, besides those of the task definition.
+    pub constraints: Vec<Constraint>,
+    /// Capacity providers that tasks are divided among; empty for all instances alike.
+    pub providers: Vec<Share>,
+}
+
+impl Service {
+    /// How the tasks are placed, with what the task definition asks for and what ECS assumes.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let Placement {
+            strategies,
+            constraints,
+            providers,
+        } = self.placement.clone();
+        let usual = Policy::default();
+        let definition = self.task_definition.placement_constraints.iter().cloned();
+        Policy {
+            constraints: constraints
+                .into_iter()
+                .chain(definition.map(Constraint::MemberOf))
+                .collect(),
+            strategies: if strategies.is_empty() {
+                usual.strategies
+            } else {
+                strategies
+            },
+            providers,
+        }
+    }
 }
 
 /// The network of a service's tasks, in awsvpc and on Fargate.

@@ -10,6 +10,7 @@ mod compute;
 mod load;
 mod vpc;
 
+pub use super::placement::{ConstraintSpec, ShareSpec, StrategySpec};
 pub use super::words::{
     ActionWord, ArrivalsWord, ConnectivityWord, DirectionWord, DistributionWord, KindWord,
     ProtocolWord, RuleProtocol, TokensWord,

@@ -14,6 +14,7 @@ use super::spec::{ListenSpec, MeasureSpec, ProtocolWord, ScenarioSpec};
 mod clients;
 mod compute;
 mod network;
+mod placement;
 mod refer;
 mod workload;
 
@@ -44,6 +45,7 @@ pub fn validate(
         inputs: &mut inputs,
     };
     let services = compute::services(&spec.service, region, &mut files, &mut context);
+    placement::known_providers(&spec.service, &capacity, &mut context);
     let clients = clients::clients(&spec.client, &network, &mut context);
     clients::names_apart(spec, &services, &mut context);
     let parties = workload::Parties {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod corpus;
+mod density;
 mod determinism;
 mod interrupt;
 mod network;

@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::{S, absent, duration, listen, name, ports, ratio, required};
+use super::{MIB, S, absent, duration, listen, name, ports, ratio, required, size};
 use crate::diagnostic::Problem;
 use crate::document::reader::{FromNode, Reader, wrong_kind};
 use crate::document::{Node, Value};
+use crate::toml::placement;
 use crate::toml::spec::{
     AwsvpcSpec, CapacitySpec, ClientSpec, ImdsSpec, PublicAddressSpec, ServiceSpec,
 };
@@ -29,6 +30,9 @@ pub(super) fn capacity(reader: &mut Reader<'_>) -> Option<CapacitySpec> {
         br_netfilter: reader.get("br_netfilter"),
         placement_group: reader.read("placement_group", name),
         dynamic_ports: reader.read("dynamic_ports", ports),
+        provider: reader.read("provider", name),
+        attributes: placement::attributes(reader),
+        reserved_memory: size(reader, "reserved_memory", 1024 * 1024 * MIB),
         imds: reader.table("imds", |reader| Some(imds(reader))),
         tracked_connections: reader.number("tracked_connections", 1, 100_000_000),
         packet_rate: reader.get("packet_rate"),
@@ -57,6 +61,9 @@ pub(super) fn service(reader: &mut Reader<'_>) -> Option<ServiceSpec> {
     let count = reader.number("count", 1, 10_000);
     let mode = reader.get("mode");
     let awsvpc = reader.table("awsvpc", |reader| Some(awsvpc(reader)));
+    let placement = reader.tables("placement", placement::strategy);
+    let constraints = reader.tables("constraints", placement::constraint);
+    let capacity_providers = reader.tables("capacity_providers", placement::share);
     reader.refuse_unknown();
     Some(ServiceSpec {
         name,
@@ -64,6 +71,9 @@ pub(super) fn service(reader: &mut Reader<'_>) -> Option<ServiceSpec> {
         count,
         mode,
         awsvpc,
+        placement,
+        constraints,
+        capacity_providers,
     })
 }
 

@@ -1,13 +1,15 @@
 //! What runs where: container instances, services, clients.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use schemars::JsonSchema;
-use sim_core::{PacketRate, Ratio, SimDuration};
+use sim_core::{ByteSize, PacketRate, Ratio, SimDuration};
 
 use super::{ListenSpec, Ports};
 use crate::document::reader::At;
 use crate::ecs::Mode;
+use crate::toml::placement::{ConstraintSpec, ShareSpec, StrategySpec};
 use crate::toml::words::TokensWord;
 
 /// A group of container instances.
@@ -49,6 +51,13 @@ pub struct CapacitySpec {
     /// The ports that dynamic host ports come from (`ECS_DYNAMIC_HOST_PORT_RANGE`). Default:
     /// `32768-60999`.
     pub dynamic_ports: Option<At<Ports>>,
+    /// Name of the capacity provider that the group belongs to; several may share one. Default: the
+    /// name of the group.
+    pub provider: Option<At<String>>,
+    /// Custom attributes for placement (`ECS_INSTANCE_ATTRIBUTES`), at most 10. Default: none.
+    pub attributes: Option<BTreeMap<String, At<String>>>,
+    /// Memory that the instances keep from tasks (`ECS_RESERVED_MEMORY`), in whole MiB. Default: none.
+    pub reserved_memory: Option<At<ByteSize>>,
     /// The instance metadata service. Default: as the fields say.
     pub imds: Option<ImdsSpec>,
     /// Connections that the security groups of all interfaces of an instance may track together, 1
@@ -96,6 +105,16 @@ pub struct ServiceSpec {
     pub mode: Option<At<Mode>>,
     /// The tasks' own network, in awsvpc and on Fargate. Default: as the fields say.
     pub awsvpc: Option<AwsvpcSpec>,
+    /// Placement strategies, applied one after another, at most 5. Default: spread over
+    /// `attribute:ecs.availability-zone`.
+    #[schemars(default)]
+    pub placement: Vec<StrategySpec>,
+    /// Placement constraints, at most 10. Default: those of the task definition.
+    #[schemars(default)]
+    pub constraints: Vec<ConstraintSpec>,
+    /// The capacity providers that the tasks are divided among. Default: all instances alike.
+    #[schemars(default)]
+    pub capacity_providers: Vec<ShareSpec>,
 }
 
 /// `awsvpcConfiguration`: the network of a service's tasks.

@@ -111,7 +111,6 @@ fn instances(
     let groups = spec.security_groups.as_deref();
     let by_type = SimDuration::from_secs(u64::from(instance_type.tcp_established_s));
     Capacity {
-        name,
         count: spec.count.as_ref().map_or(1, small),
         subnets,
         security_groups: refer::groups(groups, owner, vpc, region, context),
@@ -127,6 +126,13 @@ fn instances(
             Some(ports) => ports.value.first..=ports.value.last,
             None => EPHEMERAL_PORTS,
         },
+        provider: match &spec.provider {
+            Some(provider) => provider.value.clone(),
+            None => name.clone(),
+        },
+        attributes: custom_attributes(spec),
+        reserved_memory_mib: reserved_memory(spec, context),
+        name,
         metadata: metadata(spec.imds.as_ref()),
         tracked_connections: spec.tracked_connections.as_ref().map(|most| most.value),
         packet_rate: spec.packet_rate.as_ref().map(|rate| rate.value),
@@ -166,12 +172,42 @@ fn metadata(spec: Option<&ImdsSpec>) -> MetadataPlan {
     plan
 }
 
+fn custom_attributes(spec: &CapacitySpec) -> BTreeMap<String, String> {
+    let given = spec.attributes.iter().flatten();
+    given
+        .map(|(name, value)| (name.clone(), value.value.clone()))
+        .collect()
+}
+
+/// Octets of a MiB, in which ECS counts memory.
+const MIB: u64 = 1 << 20;
+
+fn reserved_memory(spec: &CapacitySpec, context: &mut Context<'_>) -> u32 {
+    let Some(size) = &spec.reserved_memory else {
+        return 0;
+    };
+    let bytes = size.value.bytes();
+    if !bytes.is_multiple_of(MIB) {
+        let message = format!(
+            "`reserved_memory` {} is not a whole number of MiB",
+            size.value
+        );
+        let help = format!("give {} MiB", bytes.div_ceil(MIB));
+        context.error(size, Problem::new("not-whole", message).with_help(help));
+    }
+    u32::try_from(bytes / MIB).unwrap_or(u32::MAX)
+}
+
 pub(super) fn instance_type(name: &At<String>, context: &mut Context<'_>) -> Option<InstanceType> {
     let types = InstanceTypes::builtin();
     let found = types.get(&name.value);
     if found.is_none() {
-        let message = format!("there is no instance type {:?}", name.value);
+        let mut message = format!("there is no instance type {:?}", name.value);
         let help = match types.nearest(&name.value) {
+            Some(near) if near == name.value => {
+                message = format!("the size of {near} is not known");
+                "use another type; `ecsnet density` lists those that can be used".to_owned()
+            }
             Some(near) => format!("did you mean {near:?}?"),
             None => "give a type of EC2, such as \"c5.large\"".to_owned(),
         };
@@ -244,6 +280,7 @@ pub(super) fn services(
             count: spec.count.as_ref().map_or(1, small),
             mode: spec.mode.as_ref().map(|mode| mode.value),
             network,
+            placement: super::placement::service(spec, context),
         }));
     }
     if services
