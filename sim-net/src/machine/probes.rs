@@ -103,12 +103,12 @@ impl ProbeNotes {
         self.note(probe).source_seen = Some(addr);
     }
 
-    /// The namespace in which a probe is made refuses to send it.
-    pub fn not_sent(&mut self, probe: usize, now: SimTime, reason: DropReason) {
+    /// The namespace in which a probe is made, or answered, refuses to send it.
+    pub fn not_sent(&mut self, probe: usize, now: SimTime, leg: Leg, reason: DropReason) {
         self.note(probe).note_drop(Drop {
             is_error: false,
             at: now,
-            leg: Leg::Forward,
+            leg,
             reason,
         });
     }

@@ -95,6 +95,15 @@ impl<T: Trace> Walker<'_, T> {
         if let Some(mapping) = self.mappings.iter().find(find) {
             return Ok(Some(mapping.outside));
         }
+        // Its route does not hang on the source, so it would come here again and again.
+        let again = |m: &Mapping| m.interface == at && m.inside.dst == inside.dst;
+        if packet.leg == Leg::Forward && self.mappings.iter().any(again) {
+            let name = &self.interface(at).name;
+            self.say(packet, name, "NAT gateway", "drop", || {
+                "its route leads back to it".to_owned()
+            });
+            return Err(dropped(DropReason::TtlExceeded, packet));
+        }
         let begins = match packet.kind {
             Kind::Ask => true,
             Kind::Answer => inside.protocol == Protocol::Udp,

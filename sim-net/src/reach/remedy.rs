@@ -118,6 +118,11 @@ fn dropped(reason: DropReason, walk: &Walk) -> String {
         DropReason::Blackhole => format!(
             "remove the blackhole route of {place} (`ECS_AWSVPC_BLOCK_IMDS=false`), or use task roles"
         ),
+        DropReason::TtlExceeded if end.component == "NAT gateway" => {
+            format!(
+                "route what {place} sends on to an internet gateway: now its route leads back to it"
+            )
+        }
         DropReason::TtlExceeded => {
             "raise the hop limit of the metadata service (`HttpPutResponseHopLimit`) to 2"
                 .to_owned()

@@ -4,6 +4,7 @@ mod agreement;
 mod conservation;
 mod contention;
 mod determinism;
+mod explain;
 mod gateways;
 mod options;
 mod ordering;

@@ -278,27 +278,14 @@ pub(crate) fn agreement(
         remedy(&walk).is_none(),
         verdict.outcome == ReachOutcome::Reached
     );
-    let agrees = match (verdict.outcome, found) {
-        (ReachOutcome::Reached, ProbeResult::Reached { source_seen }) => {
-            let served = |hop: &&WalkHop| hop.leg == Leg::Forward && hop.decision == "accept";
-            let seen = walk
-                .hops
-                .iter()
-                .find(served)
-                .map(|hop| *hop.before.src.ip());
-            source_seen.is_none() || source_seen == seen
-        }
-        (outcome, ProbeResult::Failed { kind, dropped }) => match outcome {
-            ReachOutcome::Refused => kind == ErrorKind::Refused && dropped.is_none(),
-            ReachOutcome::NetworkUnreachable => kind == ErrorKind::NetworkUnreachable,
-            ReachOutcome::Dropped(DropReason::UnexpectedReply) => dropped.is_none(),
-            ReachOutcome::Dropped(reason) => dropped == Some((verdict.leg, reason)),
-            ReachOutcome::Undetermined => dropped == Some((verdict.leg, DropReason::NotModelled)),
-            ReachOutcome::Reached => false,
-        },
-        _ => false,
+    let served = |hop: &&WalkHop| hop.leg == Leg::Forward && hop.decision == "accept";
+    let server = walk.hops.iter().find(served);
+    let seen = server.map(|hop| *hop.before.src.ip());
+    let same_source = match found {
+        ProbeResult::Reached { source_seen } => source_seen.is_none() || source_seen == seen,
+        ProbeResult::Failed { .. } => true,
     };
-    if agrees {
+    if verdict.agrees_with(found) && same_source {
         return Ok(());
     }
     let hops: Vec<_> = walk.hops.iter().map(|hop| format!("{hop:?}")).collect();

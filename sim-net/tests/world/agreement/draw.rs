@@ -43,6 +43,9 @@ struct Host {
     group: usize,
     always_tracked: bool,
     check: bool,
+    /// Whether it reaches 172.17.0.0/16 through the first address of its subnet.
+    route: bool,
+    default_route: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,7 @@ struct Instance {
     subnet: usize,
     public: bool,
     group: usize,
+    check: bool,
     docker: [bool; 4],
     metadata: [bool; 3],
     hop_limit: u8,
@@ -118,14 +122,20 @@ fn any_host() -> impl Strategy<Value = Host> {
         0..5_usize,
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.8),
+        prop::bool::weighted(0.3),
+        prop::bool::weighted(0.9),
     )
-        .prop_map(|(at, public, group, always_tracked, check)| Host {
-            at,
-            public,
-            group,
-            always_tracked,
-            check,
-        })
+        .prop_map(
+            |(at, public, group, always_tracked, check, route, default_route)| Host {
+                at,
+                public,
+                group,
+                always_tracked,
+                check,
+                route,
+                default_route,
+            },
+        )
 }
 
 fn any_instance() -> impl Strategy<Value = Instance> {
@@ -137,9 +147,11 @@ fn any_instance() -> impl Strategy<Value = Instance> {
         [often(), often(), often(), prop::bool::weighted(0.5)],
         [often(), often(), prop::bool::weighted(0.5)],
         1..3_u8,
+        prop::bool::weighted(0.5),
     )
         .prop_map(
-            |(subnet, public, group, docker, metadata, hop_limit)| Instance {
+            |(subnet, public, group, docker, metadata, hop_limit, check)| Instance {
+                check,
                 subnet,
                 public,
                 group,
@@ -490,7 +502,7 @@ impl Draw {
                 tokens_required,
                 blocked_for_tasks,
             },
-            source_dest_check: true,
+            source_dest_check: drawn.check,
             ..instance(&format!("i-{index}"), subnet, "ideal")
         }
     }
@@ -512,6 +524,17 @@ impl Draw {
             },
             always_tracked: drawn.always_tracked && inside,
             source_dest_check: drawn.check,
+            default_route: drawn.default_route,
+            routes: match location {
+                HostLocation::Subnet(subnet) if drawn.route => {
+                    let vpc = self.vpc(self.subnets[subnet].vpc);
+                    let subnet = u8::try_from(subnet).expect("a few subnets");
+                    let vpc = u8::try_from(vpc).expect("a few VPCs");
+                    let docker = "172.17.0.0/16".parse().expect("a network");
+                    vec![(docker, std::net::Ipv4Addr::new(10, vpc, subnet, 4))]
+                }
+                _ => Vec::new(),
+            },
             ..host(&format!("host-{index}"), 0)
         }
     }
