@@ -225,9 +225,15 @@ impl<'a, T: Trace> Walker<'a, T> {
         let name = &self.space(at).name;
         self.trace.note(packet.tuple, &packet, || Note {
             place: name.clone(),
-            component: "socket",
+            component: match found {
+                Some(Asker {
+                    behalf: Some(_), ..
+                }) => "userland proxy",
+                _ => "socket",
+            },
             decision: match (found, packet.kind) {
                 (None, _) => "ignore",
+                (Some(asker), Kind::Answer) if asker.behalf.is_some() => "relay",
                 (Some(_), Kind::Answer) => "accept",
                 (Some(_), _) => "refused",
             },
