@@ -160,7 +160,7 @@ impl Allowance {
         }
         let at = self.receive(queue, now, size)?;
         Ok(match &mut self.internet_in {
-            Some(limit) => limit.pass(at, size),
+            Some(limit) => limit.pass(now, at, size),
             None => at,
         })
     }

@@ -44,10 +44,10 @@ impl InternetLimit {
         self.queue.has_room(now, size)
     }
 
-    /// When a frame that has come in at `at` has passed.
-    pub(super) fn pass(&mut self, at: SimTime, size: ByteSize) -> SimTime {
+    /// When a frame has passed that comes in at `now` and is there from `at` on.
+    pub(super) fn pass(&mut self, now: SimTime, at: SimTime, size: ByteSize) -> SimTime {
         let passed = self.shaper.serve_cut_through(at, size);
-        self.queue.enter(at, passed, size);
+        self.queue.enter(now, passed, size);
         passed
     }
 }

@@ -135,20 +135,20 @@ impl NatTable {
         let from_outside = *tuple.dst.ip() == self.address;
         if headers::icmp_error_quote(packet).is_some() {
             return match from_outside {
-                true => self.error_from_outside(packet),
-                false => self.error_from_inside(packet),
+                true => self.inbound_error(packet),
+                false => self.outbound_error(packet),
             };
         }
         if !translatable(packet, tuple.protocol) {
             return Err(NatRefusal::silent(DropReason::NatNoMapping));
         }
         match from_outside {
-            true => self.from_outside(packet, tuple, now),
-            false => self.from_inside(packet, tuple, now),
+            true => self.inbound(packet, tuple, now),
+            false => self.outbound(packet, tuple, now),
         }
     }
 
-    fn from_inside(
+    fn outbound(
         &mut self,
         packet: &mut [u8],
         tuple: FiveTuple,
@@ -174,7 +174,7 @@ impl NatTable {
         Ok(())
     }
 
-    fn from_outside(
+    fn inbound(
         &mut self,
         packet: &mut [u8],
         tuple: FiveTuple,
@@ -307,7 +307,7 @@ impl NatTable {
     }
 
     /// An error about a packet that the gateway has sent out.
-    fn error_from_outside(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
+    fn inbound_error(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
         let about = quoted(packet)?;
         let inside = self
             .find((about.src.port(), remote_of(about)))
@@ -320,7 +320,7 @@ impl NatTable {
     }
 
     /// An error about a packet that the gateway has let in.
-    fn error_from_inside(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
+    fn outbound_error(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
         let about = quoted(packet)?;
         let (mut inside, mut ident) = (about.reversed(), None);
         if about.protocol == Protocol::Icmp {

@@ -24,6 +24,15 @@ pub struct RouteMatch<'a> {
     pub target: &'a RouteTarget,
 }
 
+/// A route to one range, with what decides between several to the same.
+struct Candidate {
+    cidr: Ipv4Net,
+    /// Whether a prefix list has it, whether it is propagated, and its place in the plan.
+    rank: (bool, bool, usize),
+    route: Option<usize>,
+    target: RouteTarget,
+}
+
 #[derive(Clone, Debug)]
 struct Entry {
     network: u32,
@@ -59,45 +68,46 @@ impl RouteTable {
                 RouteDestination::Cidr(cidr) => (std::slice::from_ref(cidr), false),
                 RouteDestination::PrefixList(list) => (&prefix_lists[*list].cidrs[..], true),
             };
-            let rank = (from_list, route.propagated, index);
-            let target = &route.target;
-            all.extend(
-                cidrs
-                    .iter()
-                    .map(|cidr| (*cidr, rank, Some(index), target.clone())),
-            );
+            all.extend(cidrs.iter().map(|cidr| Candidate {
+                cidr: cidr.trunc(),
+                rank: (from_list, route.propagated, index),
+                route: Some(index),
+                target: route.target.clone(),
+            }));
         }
-        Self::of_routes(all)
+        Self::of(all)
     }
 
     /// The table of a subnet that has none: it knows the ranges of the VPC itself.
     #[must_use]
     pub fn local(vpc: &VpcPlan) -> Self {
-        let local = |(index, cidr): (usize, &Ipv4Net)| {
-            (*cidr, (false, false, index), None, RouteTarget::Local)
+        let local = |cidr: &Ipv4Net| Candidate {
+            cidr: cidr.trunc(),
+            rank: (false, false, 0),
+            route: None,
+            target: RouteTarget::Local,
         };
-        Self::of_routes(vpc.cidrs.iter().enumerate().map(local).collect())
+        Self::of(vpc.cidrs.iter().map(local).collect())
     }
 
-    fn of_routes(mut all: Vec<(Ipv4Net, (bool, bool, usize), Option<usize>, RouteTarget)>) -> Self {
-        all.sort_by_key(|(cidr, rank, ..)| (Reverse(cidr.prefix_len()), cidr.network(), *rank));
-        all.dedup_by_key(|(cidr, ..)| cidr.trunc());
+    fn of(mut all: Vec<Candidate>) -> Self {
+        all.sort_by_key(|c| (Reverse(c.cidr.prefix_len()), c.cidr.network(), c.rank));
+        all.dedup_by_key(|c| c.cidr);
         let mut levels: Vec<Level> = Vec::new();
-        for (cidr, _, route, target) in all {
-            if levels.last().map(|level| level.prefix_len) != Some(cidr.prefix_len()) {
-                levels.push(Level {
-                    prefix_len: cidr.prefix_len(),
-                    mask: cidr.netmask().to_bits(),
-                    entries: Vec::new(),
-                });
-            }
+        for candidate in all {
+            let prefix_len = candidate.cidr.prefix_len();
             let entry = Entry {
-                network: cidr.network().to_bits(),
-                route,
-                target,
+                network: candidate.cidr.network().to_bits(),
+                route: candidate.route,
+                target: candidate.target,
             };
-            if let Some(level) = levels.last_mut() {
-                level.entries.push(entry);
+            match levels.last_mut() {
+                Some(level) if level.prefix_len == prefix_len => level.entries.push(entry),
+                _ => levels.push(Level {
+                    prefix_len,
+                    mask: candidate.cidr.netmask().to_bits(),
+                    entries: vec![entry],
+                }),
             }
         }
         Self { levels }

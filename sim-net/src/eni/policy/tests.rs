@@ -4,7 +4,10 @@ use sim_core::SimDuration;
 
 use super::*;
 use crate::headers::tests::{packet, tuple};
-use crate::vpc::{GroupMembers, Lifetime, PeerPlan, RulePlan, SecurityGroupPlan};
+use crate::vpc::{
+    GroupMembers, Lifetime, PeerPlan, RouteDestination, RoutePlan, RouteTablePlan, RulePlan,
+    SecurityGroupPlan,
+};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -378,4 +381,105 @@ fn two_interfaces_of_a_machine_track_no_more_than_it_may_together() {
     assert!(opened(comes(&mut one, "10.0.0.9:1", SYN, 3)));
     assert!(!comes(&mut two, "10.0.0.9:3", SYN, 4).allows());
     assert!(opened(comes(&mut two, "10.0.0.9:3", SYN, 60)));
+}
+
+/// Up to ten seconds.
+fn until_ten(rule: RulePlan) -> RulePlan {
+    let lifetime = Lifetime {
+        from: SimTime::ZERO,
+        until: secs(10),
+    };
+    RulePlan { lifetime, ..rule }
+}
+
+#[test]
+fn when_its_rule_goes_an_untracked_flow_stops_both_ways_of_asking() {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let open = until_ten(rule(Some(protocol), Some(80), ANYBODY));
+        let mut policy = policy(vec![open], vec![rule(None, None, ANYBODY)]);
+        let mut at = |ends, flags, now| send(&mut policy, protocol, ends, flags, secs(now));
+        assert!(matches!(at(IN, SYN, 1), Decision::Untracked(_)));
+        assert!(matches!(at(OUT, SYN | ACK, 1), Decision::Untracked(_)));
+        // What the interface still sends does not open the way for the other side again.
+        assert!(matches!(at(OUT, ACK, 11), Decision::Untracked(_)));
+        assert_eq!(at(IN, ACK, 11), Decision::Denied);
+        assert_eq!(at(IN, SYN, 11), Decision::Denied);
+    }
+}
+
+#[test]
+fn when_the_other_directions_rule_goes_an_untracked_tcp_flow_stops_and_new_ones_are_tracked() {
+    let to_anybody = rule(Some(Protocol::Tcp), Some(443), ANYBODY);
+    let back = until_ten(rule(None, None, ANYBODY));
+    let mut policy = policy(vec![back], vec![to_anybody]);
+    let ends = |port| (format!("10.0.0.1:{port}"), "9.9.9.9:443".to_owned());
+    let mut at = |port, forth: bool, flags, now| {
+        let (a, b) = ends(port);
+        let pair = if forth { (&a, &b) } else { (&b, &a) };
+        tcp(&mut policy, (pair.0, pair.1), flags, secs(now))
+    };
+    assert!(matches!(at(4_000, true, SYN, 1), Decision::Untracked(_)));
+    assert!(matches!(at(4_000, true, ACK, 11), Decision::Untracked(_)));
+    assert_eq!(at(4_000, false, ACK, 11), Decision::Denied);
+    assert!(matches!(at(4_001, true, SYN, 11), Decision::Tracked(_)));
+    assert!(matches!(
+        at(4_001, false, SYN | ACK, 11),
+        Decision::Established(_)
+    ));
+}
+
+#[test]
+fn a_tracked_flow_outlives_its_rule() {
+    let narrow = until_ten(rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8"));
+    let mut policy = policy(vec![narrow], vec![rule(None, None, ANYBODY)]);
+    let begun = tcp(&mut policy, IN, SYN, secs(1));
+    let rule = begun.rule().expect("allowed");
+    tcp(&mut policy, OUT, SYN | ACK, secs(1));
+    assert_eq!(
+        tcp(&mut policy, IN, ACK, secs(11)),
+        Decision::Established(rule)
+    );
+    let other = ("10.0.0.9:40001", "10.0.0.1:80");
+    assert_eq!(tcp(&mut policy, other, SYN, secs(11)), Decision::Denied);
+}
+
+#[test]
+fn flows_are_tracked_automatically_by_interface_by_peer_and_through_a_nat_gateway() {
+    let open = || vec![rule(None, None, ANYBODY)];
+    let first = |auto| tcp(&mut automatic(open(), open(), auto), OUT, SYN, secs(0));
+    let table = |target| {
+        let route = RoutePlan {
+            destination: RouteDestination::Cidr(ANYBODY.parse().expect("a range")),
+            target,
+            propagated: false,
+        };
+        let plan = RouteTablePlan {
+            vpc: 0,
+            id: "rtb".to_owned(),
+            name: "rtb".to_owned(),
+            routes: vec![route],
+        };
+        AutoTracking {
+            routes: Some(Arc::new(RouteTable::compile(&plan, &[]))),
+            ..AutoTracking::default()
+        }
+    };
+    let peers = |peer: &str| AutoTracking {
+        peers: Arc::new([peer.parse().expect("an address")]),
+        ..AutoTracking::default()
+    };
+    let always = AutoTracking {
+        always: true,
+        ..AutoTracking::default()
+    };
+    for auto in [always, peers("10.0.0.9"), table(RouteTarget::NatGateway(0))] {
+        assert!(matches!(first(auto), Decision::Tracked(_)));
+    }
+    for auto in [
+        AutoTracking::default(),
+        peers("10.0.0.8"),
+        table(RouteTarget::InternetGateway(0)),
+    ] {
+        assert!(matches!(first(auto), Decision::Untracked(_)));
+    }
 }

@@ -91,6 +91,10 @@ impl Path {
         }
     }
 
+    fn is_outside(&self) -> bool {
+        self.way.is_ok_and(|way| way.internet)
+    }
+
     fn to(way: Way) -> Self {
         Self {
             way: Ok(way),
@@ -104,17 +108,17 @@ impl Fabric {
     #[must_use]
     pub fn path(&self, from: EndpointId, dst: Ipv4Addr) -> Path {
         match self.endpoints[from].location {
-            Location::Vpc { subnet, .. } => self.from_subnet(from, subnet, dst),
+            Location::Vpc { subnet, .. } => self.out_of_subnet(from, subnet, dst),
             Location::Amazon { vpc, .. } => match self.resolve(vpc, dst) {
                 Some(to) => self.inside(from, to),
                 None => Path::dropped(DropReason::FabricNoRoute),
             },
             Location::Internet => self.to_public(dst),
-            Location::Service(list) => self.from_service(from, list, dst),
+            Location::Service(list) => self.out_of_service(from, list, dst),
         }
     }
 
-    fn from_subnet(&self, from: EndpointId, subnet: usize, dst: Ipv4Addr) -> Path {
+    fn out_of_subnet(&self, from: EndpointId, subnet: usize, dst: Ipv4Addr) -> Path {
         let edge = &self.subnets[subnet];
         let vpc = edge.vpc;
         if let Some(path) = self.to_amazon(from, vpc, dst) {
@@ -127,57 +131,63 @@ impl Fabric {
                 ..within
             };
         }
-        let Some(route) = edge.routes.lookup(dst) else {
-            return Path::dropped(DropReason::VpcNoRoute);
+        let beyond = match edge.routes.lookup(dst) {
+            Some(route) => self.by_route(from, vpc, route.target, dst),
+            None => Err(DropReason::VpcNoRoute),
         };
-        // A target of another VPC is as good as gone.
-        let gone = Path::dropped(DropReason::VpcBlackhole);
-        let beyond = match *route.target {
-            RouteTarget::Local => self.to_private(from, vpc, dst),
-            RouteTarget::InternetGateway(gateway) => {
-                if self.vpcs[vpc].internet_gateway != Some(gateway) {
-                    return gone;
-                }
-                self.through_internet_gateway(from, dst)
+        match beyond {
+            // A NAT gateway in the sender's own subnet is reached without crossing its edge; by way of
+            // an internet gateway even a neighbour is not.
+            Ok(path) if path.enters == Some(subnet) && !path.is_outside() => Path {
+                enters: None,
+                ..path
+            },
+            Ok(path) => Path {
+                leaves: Some(subnet),
+                ..path
+            },
+            Err(reason) => Path::dropped(reason),
+        }
+    }
+
+    /// The way beyond the sender's subnet; the reason where the route itself says that there is
+    /// none. A target of another VPC is as good as gone.
+    fn by_route(
+        &self,
+        from: EndpointId,
+        vpc: usize,
+        target: &RouteTarget,
+        dst: Ipv4Addr,
+    ) -> Result<Path, DropReason> {
+        let gone = Err(DropReason::VpcBlackhole);
+        match *target {
+            RouteTarget::Local => Ok(self.to_private(from, vpc, dst)),
+            RouteTarget::InternetGateway(index)
+                if self.vpcs[vpc].internet_gateway == Some(index) =>
+            {
+                Ok(self.through_internet_gateway(from, dst))
             }
             RouteTarget::NatGateway(index) => {
                 let gateway = self.nat_gateways[index];
-                let at = self.subnet_of(gateway);
                 // One whose own route leads to itself would go round and round.
-                if gateway == from || at.is_none_or(|at| self.subnets[at].vpc != vpc) {
-                    return gone;
-                }
-                let path = self.inside(from, gateway);
-                if at == Some(subnet) {
-                    return path;
-                }
-                Path { enters: at, ..path }
-            }
-            RouteTarget::Peering(index) => {
-                let peering = &self.peerings[index];
-                let other = match vpc {
-                    v if v == peering.requester => peering.accepter,
-                    v if v == peering.accepter => peering.requester,
-                    _ => return gone,
-                };
-                if peering.active {
-                    self.through_peering(from, other, dst)
-                } else {
-                    Path::dropped(DropReason::PeeringInactive)
+                let other = gateway != from;
+                match self.subnet_of(gateway) {
+                    Some(at) if other && self.subnets[at].vpc == vpc => Ok(Path {
+                        enters: Some(at),
+                        ..self.inside(from, gateway)
+                    }),
+                    _ => gone,
                 }
             }
-            RouteTarget::GatewayEndpoint(index) => {
-                if self.gateway_endpoints[index].vpc != vpc {
-                    return gone;
-                }
-                self.through_endpoint(from, self.gateway_endpoints[index].prefix_list, dst)
+            RouteTarget::Peering(index) => self.through_peering(from, vpc, index, dst),
+            RouteTarget::GatewayEndpoint(index) if self.gateway_endpoints[index].vpc == vpc => {
+                let list = self.gateway_endpoints[index].prefix_list;
+                Ok(self.through_endpoint(from, list, dst))
             }
-            RouteTarget::Blackhole => return gone,
-            RouteTarget::Unmodelled(_) => return Path::dropped(DropReason::NotModelled),
-        };
-        Path {
-            leaves: Some(subnet),
-            ..beyond
+            RouteTarget::InternetGateway(_)
+            | RouteTarget::GatewayEndpoint(_)
+            | RouteTarget::Blackhole => gone,
+            RouteTarget::Unmodelled(_) => Err(DropReason::NotModelled),
         }
     }
 
@@ -226,15 +236,30 @@ impl Fabric {
         }
     }
 
-    fn through_peering(&self, from: EndpointId, other: usize, dst: Ipv4Addr) -> Path {
-        if !self.vpcs[other]
+    fn through_peering(
+        &self,
+        from: EndpointId,
+        vpc: usize,
+        index: usize,
+        dst: Ipv4Addr,
+    ) -> Result<Path, DropReason> {
+        let peering = &self.peerings[index];
+        let other = match vpc {
+            v if v == peering.requester => peering.accepter,
+            v if v == peering.accepter => peering.requester,
+            _ => return Err(DropReason::VpcBlackhole),
+        };
+        let inside = self.vpcs[other]
             .cidrs
             .iter()
-            .any(|cidr| cidr.contains(&dst))
-        {
-            return Path::dropped(DropReason::PeeringNotTransitive);
-        }
-        self.to_private(from, other, dst)
+            .any(|cidr| cidr.contains(&dst));
+        Ok(if !peering.active {
+            Path::dropped(DropReason::PeeringInactive)
+        } else if inside {
+            self.to_private(from, other, dst)
+        } else {
+            Path::dropped(DropReason::PeeringNotTransitive)
+        })
     }
 
     fn through_internet_gateway(&self, from: EndpointId, dst: Ipv4Addr) -> Path {
@@ -274,7 +299,7 @@ impl Fabric {
 
     /// A service answers to public addresses, and to private ones where a gateway endpoint leads to
     /// it.
-    fn from_service(&self, from: EndpointId, list: usize, dst: Ipv4Addr) -> Path {
+    fn out_of_service(&self, from: EndpointId, list: usize, dst: Ipv4Addr) -> Path {
         let path = self.to_public(dst);
         if path.way.is_ok() {
             return path;
@@ -314,3 +339,6 @@ impl Fabric {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

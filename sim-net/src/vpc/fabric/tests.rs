@@ -19,21 +19,21 @@ fn vpc(zone: usize, placement_group: Option<u32>) -> Location {
     }
 }
 
-fn inside(index: usize) -> Ipv4Addr {
+pub(super) fn inside(index: usize) -> Ipv4Addr {
     // The second address is the resolver's.
     Ipv4Addr::new(10, 0, 0, u8::try_from(index + 4).expect("few interfaces"))
 }
 
-fn outside(index: usize) -> Ipv4Addr {
+pub(super) fn outside(index: usize) -> Ipv4Addr {
     Ipv4Addr::new(198, 19, 0, u8::try_from(index).expect("few interfaces"))
 }
 
-fn net(text: &str) -> Ipv4Net {
+pub(super) fn net(text: &str) -> Ipv4Net {
     text.parse().expect("a range")
 }
 
 /// One VPC with an internet gateway and a subnet in each of three zones.
-fn region() -> RegionPlan {
+pub(super) fn region() -> RegionPlan {
     let route = |destination, target| RoutePlan {
         destination: RouteDestination::Cidr(net(destination)),
         target,
