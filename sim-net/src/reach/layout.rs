@@ -187,7 +187,7 @@ impl Layout {
     }
 
     fn add(&mut self, index: usize, mut machine: Machine, first: &First) {
-        let (spaces, bridges) = (first.spaces[index], first.bridges[index]);
+        let spaces = first.spaces[index];
         for device in machine.bridges.iter() {
             let port = |(id, &(netns, iface)): (BridgePortId, &(NetnsId, IfaceId))| Port {
                 addr: address(machine.netns[netns].ifaces[iface].addr),
@@ -215,6 +215,11 @@ impl Layout {
                 iface: iface.unwrap_or(IfaceId::new(0)),
             });
         }
+        self.add_spaces(index, &mut machine, first);
+    }
+
+    fn add_spaces(&mut self, index: usize, machine: &mut Machine, first: &First) {
+        let (spaces, bridges) = (first.spaces[index], first.bridges[index]);
         let link = |kind: IfaceKind| match kind {
             IfaceKind::Loopback => Link::Loopback,
             IfaceKind::Veth(Ingress::Iface(netns, iface)) => {

@@ -189,10 +189,10 @@ impl GroupRules<'_> {
             }
             let compile = |attached: &&[usize]| {
                 Arc::new(EniRules::compile(
-                    &self.groups,
+                    self.groups,
                     attached,
                     &members,
-                    &self.lists,
+                    self.lists,
                 ))
             };
             Some(sets.entry(groups).or_insert_with_key(compile).clone())

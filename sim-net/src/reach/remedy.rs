@@ -88,6 +88,14 @@ fn dropped(reason: DropReason, walk: &Walk) -> String {
                 first_word(rule)
             )
         }
+        _ => on_the_way(reason, end),
+    }
+}
+
+/// What routes, gateways and namespaces drop.
+fn on_the_way(reason: DropReason, end: &WalkHop) -> String {
+    let (place, rule, dst) = (&end.place, &end.rule, end.before.dst);
+    match reason {
         DropReason::VpcNoRoute | DropReason::VpcBlackhole => format!(
             "add a route to {} to route table {} of {place}, with a target that is there",
             dst.ip(),

@@ -51,7 +51,7 @@ impl<'a, T: Trace> Walker<'a, T> {
         let direct = next.is_unspecified() || Some(next) == interface.router;
         let to = if direct { *packet.tuple.dst.ip() } else { next };
         let Some(subnet) = interface.subnet else {
-            return self.from_outside(from, to, packet);
+            return self.outside_sends(from, to, packet);
         };
         if interface.source_dest_check && *packet.tuple.src.ip() != interface.addr {
             self.say(
@@ -180,11 +180,11 @@ impl<'a, T: Trace> Walker<'a, T> {
         if let Some(found) = region.outside(to) {
             return Ok(At::Arrive(found, packet));
         }
-        self.to_public(to, packet)
+        self.enter_vpc(to, packet)
     }
 
     /// To the interface that has this public address.
-    fn to_public(&mut self, to: Ipv4Addr, mut packet: Packet) -> Step {
+    fn enter_vpc(&mut self, to: Ipv4Addr, mut packet: Packet) -> Step {
         let region = self.region();
         let Some(found) = region.public(to) else {
             return Err(self.nowhere(&packet, "nobody has the public address"));
@@ -279,13 +279,13 @@ impl<'a, T: Trace> Walker<'a, T> {
     }
 
     /// From a machine outside the VPCs.
-    fn from_outside(&mut self, from: usize, to: Ipv4Addr, packet: Packet) -> Step {
+    fn outside_sends(&mut self, from: usize, to: Ipv4Addr, packet: Packet) -> Step {
         let region = self.region();
         if let Some(found) = region.outside(to) {
             return Ok(At::Arrive(found, packet));
         }
         if region.public(to).is_some() {
-            return self.to_public(to, packet);
+            return self.enter_vpc(to, packet);
         }
         let list = self.interface(from).service;
         let endpoints = &region.plan.gateway_endpoints;
