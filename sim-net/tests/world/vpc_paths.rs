@@ -4,6 +4,7 @@ use sim_core::{ByteSize, DataRate, SimDuration};
 use sim_net::build::{BuildError, build};
 use sim_net::headers::Protocol;
 use sim_net::plan::{Direction, Mode, Plan, WorkloadKind, WorkloadPlan};
+use sim_net::reach::Leg;
 use sim_net::verdict::DropReason;
 use sim_net::vpc::{PeerPlan, PublicAddress, RouteDestination, RoutePlan, RouteTarget};
 
@@ -404,10 +405,8 @@ fn a_host_outside_without_a_default_route_reaches_nobody() {
     plan.hosts[3].default_route = false;
     let (found, reasons) = attempt(&plan, OUTSIDE, FIRST_PUBLIC);
     let unreachable = sim_net::machine::ErrorKind::NetworkUnreachable;
-    assert_eq!(
-        found,
-        [sim_net::machine::ProbeResult::Failed(unreachable); 2]
-    );
+    let no_route = Some((Leg::Forward, DropReason::NoRoute));
+    assert_eq!(found, [crate::support::failed(unreachable, no_route); 2]);
     assert_eq!(reasons, []);
 }
 

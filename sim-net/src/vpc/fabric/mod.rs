@@ -105,6 +105,14 @@ pub enum FabricError {
         /// The address.
         addr: Ipv4Addr,
     },
+    /// Two VPCs with gateway endpoints to one service have an interface with the same private
+    /// address each, and the service, which sees that address and no more, could not tell whom to
+    /// answer.
+    #[error("interfaces of two VPCs with gateway endpoints to one service have the address {addr}")]
+    AmbiguousAddress {
+        /// The address.
+        addr: Ipv4Addr,
+    },
     /// A latency of zero leaves the machines no time in which they are independent.
     #[error("the latency `{which}` is zero; the smallest is 1 ps")]
     ZeroLatency {
@@ -158,7 +166,7 @@ impl Fabric {
     /// the plan are, in their order.
     ///
     /// # Errors
-    /// If two have the same address, or a latency is zero.
+    /// If two have the same address, a service could not tell two apart, or a latency is zero.
     ///
     /// # Panics
     /// If an index of the plan, or a subnet of an endpoint, is out of range.
@@ -192,6 +200,9 @@ impl Fabric {
         };
         for endpoint in endpoints {
             fabric.add(endpoint)?;
+        }
+        if let Some(addr) = fabric.ambiguous() {
+            return Err(FabricError::AmbiguousAddress { addr });
         }
         let by_endpoint = !fabric.gateway_endpoints.is_empty();
         fabric.min_latency = distance::least(&fabric.latency, &fabric.endpoints, by_endpoint);
@@ -227,6 +238,35 @@ impl Fabric {
             }
         }
         Ok(())
+    }
+
+    /// An address to which a service's answers could go in two VPCs.
+    fn ambiguous(&self) -> Option<Ipv4Addr> {
+        let served = |list| {
+            let mut all = self.endpoints.iter();
+            all.any(|endpoint| endpoint.location == Location::Service(list))
+        };
+        let pairs = self
+            .gateway_endpoints
+            .iter()
+            .enumerate()
+            .flat_map(|(n, a)| {
+                let others = self.gateway_endpoints[n + 1..].iter();
+                others
+                    .filter(|b| a.prefix_list == b.prefix_list && a.vpc != b.vpc)
+                    .map(move |b| (a, b.vpc))
+            });
+        pairs
+            .filter(|(a, _)| served(a.prefix_list))
+            .find_map(|(a, other)| {
+                let inside = self.endpoints.iter().filter(|e| {
+                    matches!(e.location, Location::Vpc { subnet, .. }
+                        if self.subnets[subnet].vpc == a.vpc)
+                });
+                inside
+                    .map(|e| e.addr)
+                    .find(|addr| self.resolve(other, *addr).is_some())
+            })
     }
 
     /// What the fabric knows of an interface.

@@ -208,3 +208,39 @@ fn the_edge_is_asked_before_the_gateway_and_after_the_route() {
         NEIGHBOUR
     );
 }
+
+#[test]
+fn a_service_that_could_not_tell_two_interfaces_apart_is_refused() {
+    let mut region = region();
+    region.vpcs.push(region.vpcs[0].clone());
+    region.subnets.push(region.subnets[0].clone());
+    region.subnets[3].vpc = 1;
+    region.subnets[3].route_table = None;
+    region.gateway_endpoints = (0..2)
+        .map(|vpc| GatewayEndpointPlan {
+            vpc,
+            id: "vpce".to_owned(),
+            name: "s3".to_owned(),
+            prefix_list: 0,
+        })
+        .collect();
+    let service = Endpoint {
+        addr: Ipv4Addr::new(52, 0, 0, 1),
+        location: Location::Service(0),
+        ..in_subnet(0, 0)
+    };
+    let twin = Endpoint {
+        addr: in_subnet(0, 4).addr,
+        ..in_subnet(3, 4)
+    };
+    let all = [in_subnet(0, 4), twin, service];
+    let made = |region: &RegionPlan, count| {
+        Fabric::new(region, all[..count].iter().copied(), Vec::new()).map(|_| ())
+    };
+    let addr = twin.addr;
+    let ambiguous = crate::vpc::FabricError::AmbiguousAddress { addr };
+    assert_eq!(made(&region, 3), Err(ambiguous));
+    assert_eq!(made(&region, 2), Ok(()), "nobody serves");
+    region.gateway_endpoints.pop();
+    assert_eq!(made(&region, 3), Ok(()), "one VPC");
+}
