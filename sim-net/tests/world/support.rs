@@ -244,14 +244,20 @@ pub(crate) fn probe(from: Place, to: ProbeAddress, port: u16, protocol: Protocol
 
 /// Runs the probes of a plan, and checks that evaluating the rules finds the same.
 pub(crate) fn probed(plan: &Plan) -> Vec<ProbeResult> {
-    let outcome = run(plan);
+    let found = run(plan).probes;
+    compare(plan, &found);
+    found
+}
+
+/// Checks that evaluating the rules finds what the probes of a plan have found.
+#[track_caller]
+pub(crate) fn compare(plan: &Plan, found: &[ProbeResult]) {
     let evaluator = Evaluator::new(plan).expect("the plan is sound");
-    for (probe, &found) in plan.probes.iter().zip(&outcome.probes) {
+    for (probe, &found) in plan.probes.iter().zip(found) {
         if let Err(difference) = agreement(&evaluator, probe, found) {
             panic!("{difference}");
         }
     }
-    outcome.probes
 }
 
 /// Whether evaluation and simulation of one probe agree; what differs where they do not.
