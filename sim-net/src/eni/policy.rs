@@ -182,6 +182,10 @@ impl Policy {
         let Some(found) = rules.lookup(direction, tuple.protocol, peer, port) else {
             return Decision::Denied;
         };
+        if headers::icmp_error_quote(packet).is_some() {
+            // An error begins no flow, or errors the other way would pass as its replies.
+            return Decision::Untracked(found.rule);
+        }
         let reply = may_be_reply(flags);
         let begins = |rules: &RuleSet| rules.untracked(direction, tuple.protocol, port);
         let answers = |rules: &RuleSet| {

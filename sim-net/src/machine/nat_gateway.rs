@@ -5,8 +5,10 @@ use std::net::Ipv4Addr;
 
 use super::{Env, Machine};
 use crate::frame::Frame;
+use crate::headers;
 use crate::ids::EniId;
 use crate::kernel::icmp;
+use crate::verdict::DropReason;
 
 impl Machine {
     /// A frame has passed the gateway's inbound limits.
@@ -14,6 +16,10 @@ impl Machine {
         let now = env.ctx.now();
         self.enis[eni].counts.received += 1;
         self.capture(now, eni, &frame, None);
+        // As every router does, or gateways that lead to each other would keep a packet for ever.
+        if headers::decrement_ttl(&mut frame.data) == 0 {
+            return self.drop_frame(env, frame, DropReason::TtlExceeded);
+        }
         let table = self.nat.as_mut().expect("a gateway has a table");
         let Err(refusal) = table.translate(&mut frame.data, now) else {
             return self.send_on(env, eni, frame);

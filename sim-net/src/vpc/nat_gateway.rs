@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use sim_core::{LookupMap, SimDuration, SimTime};
+use sim_core::{Digest, LookupMap, SimDuration, SimTime};
 
 use super::defaults;
 use crate::deadlines::{DeadlineId, Deadlines};
@@ -210,7 +210,7 @@ impl NatTable {
             .destinations
             .get_or_insert_with(remote, || Destination {
                 open: 0,
-                next_port: limits.first_port,
+                next_port: limits.start(remote),
             });
         if destination.open >= limits.per_destination {
             return Err(DropReason::NatErrorPortAllocation);
@@ -346,6 +346,17 @@ impl NatTable {
 }
 
 impl Limits {
+    /// Where the search for a port begins: somewhere else for each destination, or a gateway that is
+    /// its own destination would take its first question for the answer.
+    fn start(&self, remote: Remote) -> u16 {
+        let mut digest = Digest::new();
+        let at = u64::from(u32::from(*remote.at.ip())) << 16 | u64::from(remote.at.port());
+        digest.update(at << 8 | u64::from(u8::from(remote.protocol)));
+        let ports = u64::from(self.last_port - self.first_port) + 1;
+        let offset = (digest.finish() >> 32) % ports;
+        self.first_port + u16::try_from(offset).expect("the range has fewer than 65,536 ports")
+    }
+
     fn after(&self, port: u16) -> u16 {
         if port >= self.last_port {
             self.first_port

@@ -1,8 +1,10 @@
 //! Whole worlds: what must come out of paths and primitives.
 
+mod agreement;
 mod conservation;
 mod contention;
 mod determinism;
+mod explain;
 mod gateways;
 mod options;
 mod ordering;

@@ -214,6 +214,7 @@ pub(crate) fn attempt(
         probe(from, to, 80, Protocol::Udp),
     ];
     let outcome = run(&plan);
+    crate::support::compare(&plan, &outcome.probes);
     let reasons = outcome.drops.iter().map(|(reason, _)| reason).collect();
     ([outcome.probes[0], outcome.probes[1]], reasons)
 }
