@@ -31,9 +31,15 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Simulate one replication of one mode and show where the time goes.
     Run(RunArgs),
+    /// Find out who reaches whom, by the rules and by real packets, in every network mode.
+    ///
+    /// A is a service (web), a task (web/0), a container of it (web/0/app), an instance (instance/0),
+    /// a client, or internet. B is one of these with a port, such as web/0:8080, or imds, tmds or
+    /// dns, or an address and a port. A service or task without a port stands for all that listens.
+    Reach(ReachArgs),
     /// Validate scenario files and task definitions: all problems at once, and a verdict per mode.
     Check(CheckArgs),
-    /// Print the JSON Schema of scenario files or of results.json.
+    /// Print the JSON Schema of scenario files, of results.json or of what reach prints.
     Schema(SchemaArgs),
 }
 
@@ -118,6 +124,43 @@ pub(crate) struct RunArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// `ecsnet reach`.
+#[derive(Args, Debug)]
+pub(crate) struct ReachArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The modes to look at; may be given several times [default: all].
+    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode)]
+    pub(crate) modes: Vec<Mode>,
+    /// Who asks [default: everybody].
+    #[arg(long, value_name = "A")]
+    pub(crate) from: Option<String>,
+    /// Who is asked [default: every listening port].
+    #[arg(long, value_name = "B[:PORT[/udp]]")]
+    pub(crate) to: Option<String>,
+    /// Show every step there and back, and the rule that decided.
+    #[arg(long, requires = "from", requires = "to")]
+    pub(crate) explain: bool,
+    /// How many of the attempts to make with real packets as well: sample makes at most 20,000 in
+    /// each mode.
+    #[arg(long, value_enum, default_value_t = SimulateArg::Sample, value_name = "HOW MANY")]
+    pub(crate) simulate: SimulateArg,
+    /// Print the document (JSON) instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How many attempts are made with packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulateArg {
+    /// All of them.
+    All,
+    /// All if they are few, else some of every kind.
+    Sample,
+    /// None.
+    None,
+}
+
 /// `ecsnet check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
@@ -141,6 +184,8 @@ pub(crate) enum Document {
     Scenario,
     /// results.json.
     Results,
+    /// What `ecsnet reach --json` prints.
+    Reach,
 }
 
 fn mode(word: &str) -> Result<Mode, String> {

@@ -69,7 +69,7 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
 }
 
 /// Each mode once, in the order of reports.
-fn in_order(modes: &[Mode]) -> Vec<Mode> {
+pub(crate) fn in_order(modes: &[Mode]) -> Vec<Mode> {
     Mode::ALL
         .into_iter()
         .filter(|mode| modes.contains(mode))
@@ -216,7 +216,7 @@ fn print(
 }
 
 /// How wide the table may be: what `COLUMNS` says, else the terminal, else [`DEFAULT_COLUMNS`].
-fn columns() -> usize {
+pub(crate) fn columns() -> usize {
     let said = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     said.or_else(terminal)
