@@ -129,7 +129,9 @@ pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, B
     };
     let servers = roles::servers(&placed, streams);
     let clients = roles::clients(&placed, streams);
-    roles::start(servers, clients.programs, &mut machines.builders)?;
+    let scanners = roles::scanners(&placed, times.stop);
+    let programs = clients.programs.into_iter().chain(scanners.programs);
+    roles::start(servers, programs, &mut machines.builders)?;
     let placements = placements(plan, &sites, &machines.builders);
     let (machines, starts): (Vec<_>, Vec<_>) = machines
         .builders
@@ -142,7 +144,8 @@ pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, B
     }
     let mut engine = Engine::new(machines, fabric.min_latency());
     start(&mut engine, &starts);
-    Ok(World::new(engine, plan, clients.reach, placements, times))
+    let reach = (clients.reach, scanners.started);
+    Ok(World::new(engine, plan, reach, placements, times))
 }
 
 /// The times of a run.
@@ -167,30 +170,38 @@ impl Times {
 
 /// The tag of what no workload or probe is accountable for.
 pub(crate) fn idle_tag(plan: &Plan) -> FlowTag {
-    FlowTag::new(plan.workloads.len() + plan.probes.len())
+    FlowTag::new(plan.workloads.len())
 }
 
-/// The tag of a probe.
+/// The tag of a probe. Those of probes are the last, and have no record on every machine.
 pub(crate) fn probe_tag(plan: &Plan, probe: usize) -> FlowTag {
-    FlowTag::new(plan.workloads.len() + probe)
+    FlowTag::new(recorded_tags(plan) + probe)
 }
 
 /// The tag of each call that a workload's servers make, in the order of its calls. It is not the
 /// workload's own: a server that is both asked and called, or called twice, tells them apart by it.
 pub(crate) fn call_tags(plan: &Plan, workload: usize) -> impl Iterator<Item = FlowTag> + use<> {
-    let calls = |workload: &WorkloadPlan| match &workload.kind {
+    let first = idle_tag(plan).index() + 1 + calls(&plan.workloads[..workload]);
+    let count = calls(&plan.workloads[workload..=workload]);
+    (first..first + count).map(FlowTag::new)
+}
+
+fn calls(workloads: &[WorkloadPlan]) -> usize {
+    let of = |workload: &WorkloadPlan| match &workload.kind {
         WorkloadKind::Request(request) => request.calls.len(),
         WorkloadKind::Bulk { .. } => 0,
     };
-    let before: usize = plan.workloads[..workload].iter().map(calls).sum();
-    let first = idle_tag(plan).index() + 1 + before;
-    (first..first + calls(&plan.workloads[workload])).map(FlowTag::new)
+    workloads.iter().map(of).sum()
+}
+
+/// How many tags have a record.
+fn recorded_tags(plan: &Plan) -> usize {
+    idle_tag(plan).index() + 1 + calls(&plan.workloads)
 }
 
 fn records(plan: &Plan, times: &Times) -> Vec<WorkloadRecord> {
     let record = WorkloadRecord::new(times.start, times.end, times.stop);
-    let calls = (0..plan.workloads.len()).flat_map(|workload| call_tags(plan, workload));
-    vec![record; idle_tag(plan).index() + 1 + calls.count()]
+    vec![record; recorded_tags(plan)]
 }
 
 /// Starts every program with [`crate::app::START`] at time zero.
