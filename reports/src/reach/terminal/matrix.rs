@@ -185,5 +185,5 @@ fn meaning(symbol: &SymbolRecord) -> String {
         None if *leg == super::super::LegName::Return => format!("{code} on the way back"),
         None => code.clone(),
     };
-    format!("{} {words}", symbol.symbol)
+    format!("{}={words}", symbol.symbol)
 }
