@@ -7,6 +7,7 @@
 
 pub mod builtin;
 pub mod check;
+pub mod describe;
 pub mod diagnostic;
 pub mod document;
 pub mod ecs;
