@@ -129,6 +129,9 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReachArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
+    /// Folder of `aws ec2 describe-*` output (JSON): who reaches whom in these VPCs as they are.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "task_definitions", "modes"])]
+    pub(crate) vpc: Option<PathBuf>,
     /// The modes to look at; may be given several times [default: all].
     #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode)]
     pub(crate) modes: Vec<Mode>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use reports::{InputHash, Provenance};
 use scenarios::builtin::{self, Given, around};
@@ -133,7 +134,7 @@ fn built(args: &InputArgs) -> Result<Loaded, Failure> {
     })
 }
 
-fn caveats(reports: &[Report]) -> Vec<String> {
+pub(crate) fn caveats(reports: &[Report]) -> Vec<String> {
     let lines = reports
         .iter()
         .flat_map(|report| report.caveats().map(|caveat| report.line(caveat)));
@@ -234,7 +235,7 @@ pub(crate) fn provenance<'a>(
         replications,
         duration_ns: measure.duration.as_ns(),
         warmup_ns: measure.warmup.as_ns(),
-        inputs: inputs(scenario),
+        inputs: inputs(scenario.inputs.iter()),
         caveats: once(caveats),
         assumptions: once(assumptions),
         constants,
@@ -242,7 +243,7 @@ pub(crate) fn provenance<'a>(
 }
 
 /// The texts in their order, each once.
-fn once(texts: Vec<String>) -> Vec<String> {
+pub(crate) fn once(texts: Vec<String>) -> Vec<String> {
     let mut seen = Vec::with_capacity(texts.len());
     for text in texts {
         if !seen.contains(&text) {
@@ -252,14 +253,17 @@ fn once(texts: Vec<String>) -> Vec<String> {
     seen
 }
 
-fn inputs(scenario: &Scenario) -> Vec<InputHash> {
-    let hash = |(name, text): (&String, &std::sync::Arc<str>)| InputHash {
+/// The files that were read, by content.
+pub(crate) fn inputs<'a>(
+    files: impl Iterator<Item = (&'a String, &'a Arc<str>)>,
+) -> Vec<InputHash> {
+    let hash = |(name, text): (&String, &Arc<str>)| InputHash {
         name: Path::new(name)
             .file_name()
             .map_or(name.clone(), |n| n.to_string_lossy().into()),
         sha256: sha256(text),
     };
-    let mut inputs: Vec<_> = scenario.inputs.iter().map(hash).collect();
+    let mut inputs: Vec<_> = files.map(hash).collect();
     inputs.sort();
     inputs
 }

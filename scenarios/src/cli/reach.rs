@@ -1,14 +1,18 @@
 //! `ecsnet reach`: who reaches whom, and which rule decides.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
+use indexmap::IndexMap;
 use reports::Reason;
 use reports::reach::terminal::View;
 use reports::reach::{
     Explanation, ModeReach, ReachProvenance, ReachResults, json, record, terminal,
 };
+use scenarios::describe::load_folder;
 use scenarios::ecs::Mode;
 use scenarios::lower::{Lowered, ModeRefusal, lower};
+use scenarios::reach::folder::plan as folder_plan;
 use scenarios::reach::{
     self, Contradiction, MOST_EXPLAINED, NameError, Question, ReachError, Simulate, Survey,
     Symbols, difference, with_internet,
@@ -18,29 +22,104 @@ use sim_net::plan::Plan;
 use super::args::{MeasureArgs, ReachArgs, SimulateArg};
 use super::compare::{columns, in_order};
 use super::failure::{Failure, colour_on, stdout_failed};
-use super::input::{self, Loaded};
+use super::input;
 
-/// A mode, and what was found in it.
+/// The name under which imported VPCs stand among modes.
+const AS_IMPORTED: &str = "as_imported";
+
+/// What is looked at: a mode, or imported VPCs as they are.
+struct Case {
+    /// `None` for imported VPCs.
+    mode: Option<Mode>,
+    plan: Result<Plan, Reason>,
+}
+
+impl Case {
+    fn name(&self) -> &'static str {
+        self.mode.map_or(AS_IMPORTED, Mode::name)
+    }
+}
+
+/// A case, and what was found in it.
 struct Looked {
-    mode: Mode,
-    outcome: Result<(Lowered, Plan, Survey), Reason>,
+    case: Case,
+    survey: Result<Survey, Reason>,
 }
 
 /// Finds out who reaches whom.
 pub(crate) fn main(args: &ReachArgs) -> Result<(), Failure> {
-    let loaded = input::load(&args.input)?;
-    let looked = look(args, &loaded)?;
-    let results = document(args, &loaded, &looked)?;
+    let (cases, mut provenance) = match &args.vpc {
+        Some(folder) => imported(folder)?,
+        None => modes(args)?,
+    };
+    provenance.command = command(args, &provenance.command);
+    let looked = look(args, cases)?;
+    let results = document(args, provenance, &looked)?;
     print(args, &results)
 }
 
-/// Looks at every mode. A name that one mode knows and another does not, such as a port that `none`
-/// does not publish, is in order; one that no mode knows is not.
-fn look(args: &ReachArgs, loaded: &Loaded) -> Result<Vec<Looked>, Failure> {
+/// Imported VPCs as they are. The command in the provenance is what names the input.
+fn imported(folder: &Path) -> Result<(Vec<Case>, ReachProvenance), Failure> {
+    let (imported, reports) = load_folder(folder).map_err(Failure::BadFiles)?;
+    let mut caveats = input::caveats(&reports);
+    caveats.extend(imported.caveats.iter().cloned());
+    let case = Case {
+        mode: None,
+        plan: Ok(with_internet(folder_plan(&imported))),
+    };
+    let shown = folder.display().to_string();
+    let provenance = ReachProvenance {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: format!("--vpc {}", input::shell_word(&shown)),
+        scenario_name: format!("VPCs of {shown}"),
+        inputs: input::inputs(imported.inputs.iter().map(|(name, text)| (name, text))),
+        caveats: input::once(caveats),
+        assumptions: vec![
+            "every interface listens on TCP ports 22, 80 and 443 and on the lowest port of each \
+             ingress rule of its security groups"
+                .to_owned(),
+        ],
+    };
+    Ok((vec![case], provenance))
+}
+
+/// A scenario in every mode.
+fn modes(args: &ReachArgs) -> Result<(Vec<Case>, ReachProvenance), Failure> {
+    let loaded = input::load(&args.input)?;
     let modes = match args.modes.as_slice() {
         [] => Mode::ALL.to_vec(),
         some => in_order(some),
     };
+    let measure = input::measure(&loaded.scenario, &MeasureArgs::default());
+    let lowered: Vec<(Mode, Result<Lowered, ModeRefusal>)> = modes
+        .into_iter()
+        .map(|mode| (mode, lower(&loaded.scenario, mode, &measure, loaded.policy)))
+        .collect();
+    let carried = lowered
+        .iter()
+        .filter_map(|(_, lowered)| lowered.as_ref().ok());
+    let full = input::provenance(&loaded, &loaded.words, 1, 1, &measure, carried);
+    let case = |(mode, lowered): (Mode, Result<Lowered, ModeRefusal>)| Case {
+        mode: Some(mode),
+        plan: match lowered {
+            Ok(lowered) => Ok(with_internet(lowered.plan)),
+            Err(refusal) => Err(refused(&refusal)),
+        },
+    };
+    let provenance = ReachProvenance {
+        version: full.version,
+        command: full.command,
+        scenario_name: full.scenario_name,
+        inputs: full.inputs,
+        caveats: full.caveats,
+        assumptions: full.assumptions,
+    };
+    Ok((lowered.into_iter().map(case).collect(), provenance))
+}
+
+/// Looks at every case. A name that one mode knows and another does not, such as a port that `none`
+/// does not publish, is in order; one that no mode knows is not.
+fn look(args: &ReachArgs, cases: Vec<Case>) -> Result<Vec<Looked>, Failure> {
     let question = Question {
         from: args.from.as_deref(),
         to: args.to.as_deref(),
@@ -50,28 +129,24 @@ fn look(args: &ReachArgs, loaded: &Loaded) -> Result<Vec<Looked>, Failure> {
             SimulateArg::None => Simulate::Nothing,
         },
     };
-    let measure = input::measure(&loaded.scenario, &MeasureArgs::default());
     let mut looked = Vec::new();
     let mut unknown = None;
-    for mode in modes {
-        let outcome = match lower(&loaded.scenario, mode, &measure, loaded.policy) {
-            Err(refusal) => Err(refused(&refusal)),
-            Ok(lowered) => {
-                let plan = with_internet(lowered.plan.clone());
-                match reach::survey(&plan, &question) {
-                    Ok(survey) => Ok((lowered, plan, survey)),
-                    Err(ReachError::Name(error)) => {
-                        let reason = no_such_name(&error);
-                        unknown.get_or_insert(error);
-                        Err(reason)
-                    }
-                    Err(other) => return Err(failed(mode, other)),
+    for case in cases {
+        let survey = match &case.plan {
+            Err(reason) => Err(reason.clone()),
+            Ok(plan) => match reach::survey(plan, &question) {
+                Ok(survey) => Ok(survey),
+                Err(ReachError::Name(error)) => {
+                    let reason = no_such_name(&error);
+                    unknown.get_or_insert(error);
+                    Err(reason)
                 }
-            }
+                Err(other) => return Err(failed(case.name(), other)),
+            },
         };
-        looked.push(Looked { mode, outcome });
+        looked.push(Looked { case, survey });
     }
-    let answered = looked.iter().any(|looked| looked.outcome.is_ok());
+    let answered = looked.iter().any(|looked| looked.survey.is_ok());
     match unknown {
         Some(error) if !answered => Err(bad_name(&error)),
         _ => Ok(looked),
@@ -106,18 +181,18 @@ fn bad_name(error: &NameError) -> Failure {
     }
 }
 
-fn failed(mode: Mode, error: ReachError) -> Failure {
+fn failed(case: &str, error: ReachError) -> Failure {
     match error {
-        ReachError::Disagreement(contradiction) => disagreement(mode, *contradiction),
-        other => Failure::Bug(format!("{mode}: {other}")),
+        ReachError::Disagreement(contradiction) => disagreement(case, *contradiction),
+        other => Failure::Bug(format!("{case}: {other}")),
     }
 }
 
 /// A disagreement, with the steps that the rules foretell.
-fn disagreement(mode: Mode, contradiction: Contradiction) -> Failure {
-    let words = format!("{mode}: {contradiction}");
+fn disagreement(case: &str, contradiction: Contradiction) -> Failure {
+    let words = format!("{case}: {contradiction}");
     let explanation = Explanation {
-        mode: mode.name().to_owned(),
+        mode: case.to_owned(),
         ..contradiction.explanation
     };
     let results = ReachResults {
@@ -126,7 +201,7 @@ fn disagreement(mode: Mode, contradiction: Contradiction) -> Failure {
             scenario_name: words,
             ..ReachProvenance::default()
         },
-        modes: Default::default(),
+        modes: IndexMap::new(),
         differences: Vec::new(),
         explanations: vec![explanation],
     };
@@ -138,38 +213,42 @@ fn disagreement(mode: Mode, contradiction: Contradiction) -> Failure {
     Failure::Bug(terminal::render(&results, view).trim_end().to_owned())
 }
 
-fn document(args: &ReachArgs, loaded: &Loaded, looked: &[Looked]) -> Result<ReachResults, Failure> {
-    let mut provenance = provenance(args, loaded, looked);
+fn document(
+    args: &ReachArgs,
+    mut provenance: ReachProvenance,
+    looked: &[Looked],
+) -> Result<ReachResults, Failure> {
     let mut symbols = Symbols::default();
-    let mut modes = indexmap::IndexMap::new();
+    let mut modes = IndexMap::new();
     let mut explanations = Vec::new();
-    for Looked { mode, outcome } in looked {
-        let record = match outcome {
-            Err(reason) => ModeReach {
-                deployable: false,
-                reason: Some(reason.clone()),
-                ..ModeReach::default()
-            },
-            Ok((_, plan, survey)) => {
+    for Looked { case, survey } in looked {
+        let name = case.name();
+        let record = match (&case.plan, survey) {
+            (Ok(plan), Ok(survey)) => {
                 if args.explain {
-                    let (explained, all) = reach::explain_all(plan, mode.name(), survey)
-                        .map_err(|error| failed(*mode, error))?;
+                    let (explained, all) = reach::explain_all(plan, name, survey)
+                        .map_err(|error| failed(name, error))?;
                     if all > explained.len() as u64 {
                         provenance.caveats.push(format!(
-                            "{mode}: the first {MOST_EXPLAINED} of {all} attempts are explained; \
+                            "{name}: the first {MOST_EXPLAINED} of {all} attempts are explained; \
                              name one task to see others"
                         ));
                     }
                     explanations.extend(explained);
                 }
-                reach::record(plan, survey, &mut symbols).map_err(|error| failed(*mode, error))?
+                reach::record(plan, survey, &mut symbols).map_err(|error| failed(name, error))?
             }
+            (Err(reason), _) | (_, Err(reason)) => ModeReach {
+                deployable: false,
+                reason: Some(reason.clone()),
+                ..ModeReach::default()
+            },
         };
-        modes.insert(mode.name().to_owned(), record);
+        modes.insert(name.to_owned(), record);
     }
     let surveyed: Vec<_> = looked
         .iter()
-        .filter_map(|l| Some((l.mode, &l.outcome.as_ref().ok()?.2)))
+        .filter_map(|l| Some((l.case.mode?, l.survey.as_ref().ok()?)))
         .collect();
     Ok(ReachResults {
         schema: record::SCHEMA.to_owned(),
@@ -180,46 +259,33 @@ fn document(args: &ReachArgs, loaded: &Loaded, looked: &[Looked]) -> Result<Reac
     })
 }
 
-fn provenance(args: &ReachArgs, loaded: &Loaded, looked: &[Looked]) -> ReachProvenance {
-    let lowered = looked
-        .iter()
-        .filter_map(|looked| Some(&looked.outcome.as_ref().ok()?.0));
-    let measure = input::measure(&loaded.scenario, &MeasureArgs::default());
-    let words = words(args, loaded);
-    let full = input::provenance(loaded, &words, 1, 1, &measure, lowered);
-    ReachProvenance {
-        version: full.version,
-        command: full.command,
-        scenario_name: full.scenario_name,
-        inputs: full.inputs,
-        caveats: full.caveats,
-        assumptions: full.assumptions,
-    }
-}
-
-/// The command that finds the same again.
-fn words(args: &ReachArgs, loaded: &Loaded) -> Vec<String> {
+/// The command that finds the same again; `input` is the part of it that names what is looked at.
+fn command(args: &ReachArgs, input: &str) -> String {
     let mut words = vec!["ecsnet".to_owned(), "reach".to_owned()];
-    words.extend(loaded.words.iter().cloned());
-    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    if !input.is_empty() {
+        words.push(input.to_owned());
+    }
+    let mut option = |name: &str, value: &str| {
+        words.extend([name.to_owned(), input::shell_word(value)]);
+    };
     if !args.modes.is_empty() {
         let modes: Vec<_> = in_order(&args.modes).iter().map(|m| m.name()).collect();
-        option("--mode", modes.join(","));
+        option("--mode", &modes.join(","));
     }
     for (name, value) in [("--from", &args.from), ("--to", &args.to)] {
         if let Some(value) = value {
-            option(name, value.clone());
+            option(name, value);
         }
     }
     match args.simulate {
-        SimulateArg::All => option("--simulate", "all".to_owned()),
-        SimulateArg::None => option("--simulate", "none".to_owned()),
+        SimulateArg::All => option("--simulate", "all"),
+        SimulateArg::None => option("--simulate", "none"),
         SimulateArg::Sample => {}
     }
     if args.explain {
         words.push("--explain".to_owned());
     }
-    words
+    words.join(" ")
 }
 
 fn print(args: &ReachArgs, results: &ReachResults) -> Result<(), Failure> {

@@ -6,6 +6,7 @@
 
 pub mod difference;
 pub mod explain;
+pub mod folder;
 pub mod matrix;
 pub mod names;
 pub mod simulate;
@@ -20,8 +21,9 @@ use reports::reach::{
 use reports::reach::{ListenerRecord, SourceRecord};
 use sim_net::build::BuildError;
 use sim_net::cost::CostProfile;
+use sim_net::headers::Protocol;
 use sim_net::machine::ProbeResult;
-use sim_net::plan::{HostLocation, HostPlan, Plan};
+use sim_net::plan::{HostLocation, HostPlan, ListenerPlan, Place, Plan, Target};
 use sim_net::reach::Evaluator;
 use sim_net::vpc::PublicAddress;
 
@@ -98,12 +100,23 @@ fn more(others: u64) -> String {
     }
 }
 
-/// The plan with a machine on the internet, if there is an internet gateway and nobody beyond it.
+/// Port of the machine on the internet. Source: RFC 9110 §4.2.2 (specified).
+const HTTPS: u16 = 443;
+
+/// The plan with a machine on the internet that can be asked for `https`, if there is an internet
+/// gateway and nobody beyond it.
 #[must_use]
 pub fn with_internet(mut plan: Plan) -> Plan {
     let outside_is = |host: &HostPlan| host.location == HostLocation::Internet;
     let wanted = !plan.region.internet_gateways.is_empty() && !plan.hosts.iter().any(outside_is);
     if wanted {
+        plan.listeners.push(ListenerPlan {
+            target: Target {
+                place: Place::Host(plan.hosts.len()),
+                port: HTTPS,
+            },
+            protocol: Protocol::Tcp,
+        });
         plan.hosts.push(internet());
     }
     plan
@@ -111,11 +124,10 @@ pub fn with_internet(mut plan: Plan) -> Plan {
 
 /// A machine somewhere on the internet, which costs no time and has no limit.
 fn internet() -> HostPlan {
-    let ideal = CostProfile::builtin("ideal").expect("the ideal profile is built in");
     HostPlan {
         name: names::INTERNET.to_owned(),
         cores: 1,
-        profile: Arc::new(ideal.clone()),
+        profile: Arc::new(CostProfile::ideal()),
         location: HostLocation::Internet,
         address: None,
         public_address: PublicAddress::None,
