@@ -107,6 +107,42 @@ impl BuildError {
 /// If the plan contradicts itself, a port is taken twice, or a subnet is full.
 pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, BuildError> {
     let streams = Streams::for_replication(master_seed, replication);
+    let Assembly {
+        machines,
+        starts,
+        reach,
+        placements,
+        times,
+        fabric,
+        ..
+    } = assemble(plan, streams)?;
+    let mut machines = machines;
+    for machine in &mut machines {
+        machine.measured = (times.start, times.end);
+    }
+    let mut engine = Engine::new(machines, fabric.min_latency());
+    start(&mut engine, &starts);
+    Ok(World::new(engine, plan, reach, placements, times))
+}
+
+/// The machines of a plan with everything on them, and where things are.
+pub(crate) struct Assembly {
+    /// Instances, micro-VMs, other machines.
+    pub(crate) machines: Vec<Machine>,
+    /// By task and container.
+    pub(crate) sites: Vec<Vec<Site>>,
+    /// Number of the first machine that ECS does not manage.
+    pub(crate) first_host: usize,
+    starts: Vec<Vec<AppId>>,
+    /// Whether each workload and each probe has anything to talk to.
+    reach: (Vec<crate::world::Reach>, Vec<bool>),
+    placements: Vec<TaskAddress>,
+    times: Times,
+    fabric: Arc<crate::vpc::Fabric>,
+}
+
+/// Lays out a plan without starting anything.
+pub(crate) fn assemble(plan: &Plan, streams: Streams) -> Result<Assembly, BuildError> {
     let addresses = Addresses::allocate(plan)?;
     let fabric = Arc::new(addresses.fabric(plan)?);
     let rules = addresses.rules(plan);
@@ -133,19 +169,22 @@ pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, B
     let programs = clients.programs.into_iter().chain(scanners.programs);
     roles::start(servers, programs, &mut machines.builders)?;
     let placements = placements(plan, &sites, &machines.builders);
+    let first_host = machines.first_host;
     let (machines, starts): (Vec<_>, Vec<_>) = machines
         .builders
         .into_iter()
         .map(|builder| builder.finish())
         .unzip();
-    let mut machines = machines;
-    for machine in &mut machines {
-        machine.measured = (times.start, times.end);
-    }
-    let mut engine = Engine::new(machines, fabric.min_latency());
-    start(&mut engine, &starts);
-    let reach = (clients.reach, scanners.started);
-    Ok(World::new(engine, plan, reach, placements, times))
+    Ok(Assembly {
+        machines,
+        sites,
+        first_host,
+        starts,
+        reach: (clients.reach, scanners.started),
+        placements,
+        times,
+        fabric,
+    })
 }
 
 /// The times of a run.

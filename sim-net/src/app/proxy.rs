@@ -44,6 +44,12 @@ impl Proxy {
         }
     }
 
+    /// The container's address and port.
+    #[must_use]
+    pub fn target(&self) -> SocketAddrV4 {
+        self.to
+    }
+
     /// The buffers of the connections that it accepts.
     #[must_use]
     pub fn buffers() -> Buffers {
@@ -176,6 +182,12 @@ impl UdpProxy {
             clients: LookupMap::default(),
             back: LookupMap::default(),
         }
+    }
+
+    /// The container's address and port.
+    #[must_use]
+    pub fn target(&self) -> SocketAddrV4 {
+        self.to
     }
 
     pub(super) fn on_event(&mut self, event: AppEvent, os: &mut Os<'_, '_, '_>) {
