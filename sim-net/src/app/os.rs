@@ -294,6 +294,10 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
         if len + UDP_HEADERS > mtu {
             return Err(ErrorKind::MessageTooLong);
         }
+        let src = self.machine.netns[self.netns]
+            .stack
+            .udp_addr(udp)
+            .unwrap_or(src);
         self.machine
             .udp_send(
                 self.env,

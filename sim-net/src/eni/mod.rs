@@ -9,9 +9,11 @@
 //! known on arrival, so each queue is a formula and a ring of departure times.
 
 mod allowance;
+mod connections;
 mod flow_limit;
 mod flow_table;
 mod interface;
+mod internet;
 mod packet_rate;
 mod policy;
 mod queue;
@@ -19,10 +21,11 @@ mod shaper;
 mod tracking;
 
 pub use allowance::{Allowance, AllowancePlan, Medium};
+pub use connections::TrackedConnections;
 pub use flow_limit::{FastPeers, FlowLimitPlan};
-pub use interface::{EgressOutcome, Eni, EniPlan, IngressOutcome};
+pub use interface::{AmazonAccess, EgressOutcome, Eni, EniPlan, IngressOutcome};
 pub use packet_rate::PacketRatePlan;
-pub use policy::{Decision, Policy};
+pub use policy::{AutoTracking, Decision, Policy};
 pub use queue::QueueLimit;
 pub use shaper::{Shaper, ShaperPlan};
 pub use tracking::TrackingTimeouts;

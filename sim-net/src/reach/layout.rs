@@ -125,6 +125,7 @@ pub(super) struct Attached {
     pub(super) machine: usize,
     pub(super) eni: usize,
     pub(super) addr: Ipv4Addr,
+    pub(super) public: Option<Ipv4Addr>,
     pub(super) space: usize,
     pub(super) iface: IfaceId,
 }
@@ -203,16 +204,15 @@ impl Layout {
             });
         }
         for (id, device) in machine.enis.iter_enumerated() {
-            let netns = &machine.netns[device.netns];
-            let Some(iface) = netns.iface_of(id) else {
-                continue;
-            };
+            let iface = machine.netns[device.netns].iface_of(id);
+            let endpoint = machine.fabric.endpoint(device.port.endpoint());
             self.attached.push(Attached {
                 machine: index,
                 eni: id.index(),
-                addr: device.eni.addr(),
+                addr: endpoint.addr,
+                public: endpoint.public,
                 space: spaces + device.netns.index(),
-                iface,
+                iface: iface.unwrap_or(IfaceId::new(0)),
             });
         }
         let link = |kind: IfaceKind| match kind {

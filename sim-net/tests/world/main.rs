@@ -3,9 +3,11 @@
 mod conservation;
 mod contention;
 mod determinism;
+mod gateways;
 mod options;
 mod ordering;
 mod physics;
 mod programs;
+mod services;
 mod support;
 mod truth_table;

@@ -432,9 +432,9 @@ fn the_router_passes_packets_on_and_a_neighbour_keeps_them() {
 
 #[test]
 fn an_interface_of_ec2_has_the_documented_numbers() {
-    let eni = EniPlan::vpc(US, Mac::default(), rules(1..=1));
+    let eni = EniPlan::vpc(US, Mac::default());
     assert_eq!(eni.mtu, 9_001);
-    assert!(eni.source_dest_check && eni.rules.is_some());
+    assert!(eni.source_dest_check);
     assert_eq!(eni.tx_queue, QueueLimit::packets(1_024));
     let made = Eni::new(&eni);
     assert_eq!(

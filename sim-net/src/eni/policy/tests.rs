@@ -14,6 +14,11 @@ const RST: u8 = 0x04;
 const US: &str = "10.0.0.1";
 const ANYBODY: &str = "0.0.0.0/0";
 
+/// A machine that tracks as many connections as it likes.
+fn free() -> TrackedConnections {
+    TrackedConnections::new(None)
+}
+
 fn rule(protocol: Option<Protocol>, port: Option<u16>, peer: &str) -> RulePlan {
     let ports = port.map_or(0..=u16::MAX, |port| port..=port);
     let peer = PeerPlan::Cidr(peer.parse().expect("a range"));
@@ -27,6 +32,10 @@ fn rule(protocol: Option<Protocol>, port: Option<u16>, peer: &str) -> RulePlan {
 }
 
 fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
+    automatic(ingress, egress, AutoTracking::default())
+}
+
+fn automatic(ingress: Vec<RulePlan>, egress: Vec<RulePlan>, auto: AutoTracking) -> Policy {
     let group = SecurityGroupPlan {
         vpc: 0,
         id: "sg-test".to_owned(),
@@ -35,7 +44,7 @@ fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
         egress,
     };
     let rules = EniRules::compile(&[group], &[0], &GroupMembers::new(1, []), &[]);
-    Policy::new(Arc::new(rules), TrackingTimeouts::default())
+    Policy::new(Arc::new(rules), TrackingTimeouts::default(), auto)
 }
 
 /// The usual group: one port from the VPC, everything out.
@@ -67,7 +76,7 @@ fn send(
         Direction::Ingress
     };
     let explained = policy.explain(direction, &packet, &tuple, now);
-    let decided = policy.admit(direction, &packet, &tuple, now);
+    let decided = policy.admit(direction, &packet, &tuple, now, &mut free());
     assert_eq!(explained, decided, "an explanation says what happens");
     decided
 }
@@ -262,13 +271,19 @@ fn an_icmp_error_passes_with_the_flow_that_it_is_about() {
     );
     let query = tuple(Protocol::Udp, "10.0.0.1:5000", "10.0.0.9:53");
     let (tuple_in, error) = unreachable(query);
-    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now);
+    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now, &mut free());
     assert_eq!(arrives(secs(0)), Decision::Denied, "nothing was asked");
-    let asked = policy.admit(Direction::Egress, &packet(query, 0, 9), &query, secs(0));
+    let asked = policy.admit(
+        Direction::Egress,
+        &packet(query, 0, 9),
+        &query,
+        secs(0),
+        &mut free(),
+    );
     let Decision::Tracked(rule) = asked else {
         panic!("{asked:?}")
     };
-    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now);
+    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now, &mut free());
     assert_eq!(arrives(secs(1)), Decision::Related(rule));
     assert_eq!(arrives(secs(30)), Decision::Denied, "the flow is forgotten");
 }
@@ -280,9 +295,15 @@ fn an_error_about_what_came_in_may_leave() {
         vec![],
     );
     let query = tuple(Protocol::Udp, "10.0.0.9:5000", "10.0.0.1:53");
-    policy.admit(Direction::Ingress, &packet(query, 0, 9), &query, secs(0));
+    policy.admit(
+        Direction::Ingress,
+        &packet(query, 0, 9),
+        &query,
+        secs(0),
+        &mut free(),
+    );
     let (tuple_out, error) = unreachable(query);
-    let decided = policy.admit(Direction::Egress, &error, &tuple_out, secs(0));
+    let decided = policy.admit(Direction::Egress, &error, &tuple_out, secs(0), &mut free());
     assert!(matches!(decided, Decision::Related(_)), "{decided:?}");
 }
 
@@ -325,4 +346,36 @@ fn the_newest_instances_forget_after_350_seconds() {
     let t = TrackingTimeouts::nitro_v6();
     assert_eq!(t.tcp_established, SimDuration::from_secs(350));
     assert_eq!(t.udp, TrackingTimeouts::default().udp);
+}
+
+#[test]
+fn two_interfaces_of_a_machine_track_no_more_than_it_may_together() {
+    let web = || {
+        policy(
+            vec![rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8")],
+            vec![],
+        )
+    };
+    let (mut one, mut two) = (web(), web());
+    let mut tracked = TrackedConnections::new(Some(2));
+    let mut comes = |policy: &mut Policy, src: &str, flags, now| {
+        let tuple = tuple(Protocol::Tcp, src, IN.1);
+        let packet = packet(tuple, flags, 0);
+        policy.admit(Direction::Ingress, &packet, &tuple, secs(now), &mut tracked)
+    };
+    let opened = |decision| matches!(decision, Decision::Tracked(_));
+    assert!(opened(comes(&mut one, "10.0.0.9:1", SYN, 0)));
+    assert!(opened(comes(&mut two, "10.0.0.9:2", SYN, 0)));
+    for policy in [&mut one, &mut two] {
+        let refused = comes(policy, "10.0.0.9:3", SYN, 1);
+        assert!(matches!(refused, Decision::Full(_)) && !refused.allows());
+    }
+    // What is tracked goes on; what begins again keeps its place; what is forgotten makes room.
+    let goes_on = comes(&mut one, "10.0.0.9:1", ACK, 1);
+    assert!(matches!(goes_on, Decision::Established(_)));
+    assert!(goes_on.allows());
+    comes(&mut one, "10.0.0.9:1", RST, 2);
+    assert!(opened(comes(&mut one, "10.0.0.9:1", SYN, 3)));
+    assert!(!comes(&mut two, "10.0.0.9:3", SYN, 4).allows());
+    assert!(opened(comes(&mut two, "10.0.0.9:3", SYN, 60)));
 }
