@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 use serde::Serialize;
-use sim_core::{ByteSize, DataRate, PacketRate, SimDuration};
+use sim_core::{ByteSize, DataRate, PacketRate, Ratio, SimDuration};
 
 use crate::cost::CostProfile;
 use crate::eni::TrackingTimeouts;
 use crate::headers::Protocol;
-use crate::vpc::{PublicAddress, RegionPlan};
+use crate::vpc::{PublicAddress, RegionPlan, defaults};
 
 /// An ECS network mode. Fargate tasks are `awsvpc` tasks in a micro-VM of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -133,6 +133,20 @@ pub struct BandwidthPlan {
     pub internet: Option<DataRate>,
     /// Tracked connections of all interfaces together. AWS publishes none.
     pub tracked_connections: Option<u64>,
+}
+
+impl BandwidthPlan {
+    /// What an instance of this bandwidth and size may send, and be sent, through an internet
+    /// gateway: half of its bandwidth from 32 vCPUs on, and 5 Gbit/s in the least.
+    #[must_use]
+    pub fn internet_limit(peak: DataRate, vcpus: u64) -> Option<DataRate> {
+        let share = if vcpus >= defaults::INTERNET_SHARE_VCPUS.value {
+            Ratio::from_ppm(defaults::INTERNET_SHARE.value).scale(peak.bps())
+        } else {
+            0
+        };
+        DataRate::from_bps(share.max(defaults::INTERNET.value))
+    }
 }
 
 /// The instance metadata service (IMDS) as an instance is configured.

@@ -33,7 +33,7 @@ pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: DataRate::from_bps(defaults::SINGLE_FLOW_PLACEMENT_GROUP.value),
         packet_rate: None,
-        internet: None,
+        internet: BandwidthPlan::internet_limit(peak, u64::from(instance.vcpus)),
         tracked_connections: None,
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn fargate(
         single_flow: DataRate::from_bps(defaults::SINGLE_FLOW.value),
         single_flow_in_group: None,
         packet_rate: None,
-        internet: None,
+        internet: BandwidthPlan::internet_limit(measured.burst, u64::from(size.cpu / 1024)),
         tracked_connections: None,
     };
     // A guest has whole virtual processors; less than one is a share of one.

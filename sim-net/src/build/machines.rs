@@ -173,10 +173,15 @@ impl Factory<'_> {
             bandwidth,
             ..
         } = host;
+        // An internet gateway limits who is behind it.
+        let inside = interface.subnet.is_some();
         let shape = Shape {
             cores: *cores,
             profile,
-            bandwidth: *bandwidth,
+            bandwidth: bandwidth.map(|b| BandwidthPlan {
+                internet: b.internet.filter(|_| inside),
+                ..b
+            }),
         };
         let mut builder = self.machine(&host.name, index, &shape);
         let mut spec = self.eni(interface, *bandwidth);
@@ -246,7 +251,7 @@ impl Factory<'_> {
             name.to_owned(),
             shape.cores,
             shape.profile.clone(),
-            Allowance::new(&allowance(shape.bandwidth)),
+            Allowance::new(&self.allowance(shape.bandwidth)),
             self.fabric.clone(),
             account,
         );
@@ -294,22 +299,24 @@ impl Factory<'_> {
         }
         Some(limit)
     }
-}
 
-fn allowance(bandwidth: Option<BandwidthPlan>) -> AllowancePlan {
-    let Some(b) = bandwidth else {
-        return AllowancePlan::IDEAL;
-    };
-    let shaper = ShaperPlan {
-        peak: b.peak,
-        baseline: b.baseline,
-        bucket_bits: b.bucket_bits,
-        credit_bits: b.credit_bits,
-    };
-    AllowancePlan {
-        internet: b.internet,
-        connections: b.tracked_connections,
-        packets: b.packet_rate.map(PacketRatePlan::new),
-        ..AllowancePlan::instance(shaper)
+    fn allowance(&self, bandwidth: Option<BandwidthPlan>) -> AllowancePlan {
+        let Some(b) = bandwidth else {
+            return AllowancePlan::IDEAL;
+        };
+        let shaper = ShaperPlan {
+            peak: b.peak,
+            baseline: b.baseline,
+            bucket_bits: b.bucket_bits,
+            credit_bits: b.credit_bits,
+        };
+        // Without a gateway nobody need look for the way of a frame before it is sent.
+        let gateways = !self.plan.region.internet_gateways.is_empty();
+        AllowancePlan {
+            internet: b.internet.filter(|_| gateways),
+            connections: b.tracked_connections,
+            packets: b.packet_rate.map(PacketRatePlan::new),
+            ..AllowancePlan::instance(shaper)
+        }
     }
 }

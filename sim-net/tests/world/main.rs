@@ -11,3 +11,6 @@ mod programs;
 mod services;
 mod support;
 mod truth_table;
+mod vpc_lifetimes;
+mod vpc_paths;
+mod vpc_support;
