@@ -149,7 +149,7 @@ pub fn lower(
 ) -> Result<Lowered, ModeRefusal> {
     let laid_out = tasks::lay_out(scenario, mode, policy)?;
     let mut region = scenario.region.clone();
-    let hosts = hosts::lower(scenario, &mut region)?;
+    let hosts = hosts::lower(scenario, &mut region);
     let workloads = workloads::lower(scenario, &laid_out.by_service);
     let plan = Plan {
         region,
@@ -157,7 +157,7 @@ pub fn lower(
         tasks: laid_out.tasks,
         hosts,
         workloads,
-        listeners: Vec::new(),
+        listeners: hosts::listeners(scenario),
         probes: Vec::new(),
         measure: *measure,
     };

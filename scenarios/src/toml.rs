@@ -21,8 +21,9 @@ pub mod validate;
 pub mod words;
 
 pub use scenario::{
-    Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, Load, Location,
-    Measure, Party, Scenario, Service, ServiceTime, Target, Workload, WorkloadKind,
+    Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, InterfaceEndpoint,
+    Listen, Load, Location, Measure, Party, Scenario, Service, ServiceTime, Target, Workload,
+    WorkloadKind,
 };
 pub use spec::ScenarioSpec;
 

@@ -1,10 +1,11 @@
 //! Lays a scenario's tasks out over its instances.
 
 use reports::{ConstantRecord, DensityRecord};
+use sim_core::ByteSize;
 use sim_net::eni::TrackingTimeouts;
+use sim_net::kernel::netfilter::default_conntrack_max;
 use sim_net::plan::{
-    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, MetadataPlan, Mode, TaskNetworkPlan,
-    TaskPlan,
+    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, Mode, TaskNetworkPlan, TaskPlan,
 };
 use sim_net::vpc::{PublicAddress, RegionPlan};
 
@@ -60,7 +61,7 @@ pub(super) fn lay_out(
     let mut cluster = Cluster::default();
     if offered.iter().any(|offered| offered.mode != Mode::Fargate) {
         for capacity in &scenario.capacity {
-            instances(capacity, &scenario.region, &mut cluster, &mut out);
+            instances(capacity, scenario, &mut cluster, &mut out);
         }
         capacity_words(scenario, &mut out);
     }
@@ -109,11 +110,7 @@ fn offer<'a>(
         .iter()
         .filter(|caveat| caveat.code != "other-network-mode");
     caveats.extend(worth.map(|c| format!("{mode}, service {name}: {}", c.message)));
-    if mode == Mode::Fargate && service.network.assign_public_ip {
-        caveats.push(format!(
-            "fargate, service {name}: public addresses are not simulated"
-        ));
-    }
+    assign_public_ip(service, mode, caveats)?;
     let own_interface = mode == Mode::Awsvpc;
     let zone = |&subnet: &usize| region.subnets[subnet].zone;
     let all_ports = || {
@@ -140,8 +137,37 @@ fn offer<'a>(
     })
 }
 
+/// What a mode says to `assignPublicIp`.
+///
+/// Source: Amazon ECS API, `AwsVpcConfiguration` (specified); the words are those of `CreateService`.
+fn assign_public_ip(
+    service: &Service,
+    mode: Mode,
+    caveats: &mut Vec<String>,
+) -> Result<(), ModeRefusal> {
+    let name = &service.name;
+    match mode {
+        _ if !service.network.assign_public_ip => {}
+        Mode::Fargate => {}
+        Mode::Awsvpc => {
+            return Err(ModeRefusal {
+                code: "InvalidParameterException".to_owned(),
+                message: format!(
+                    "service {name}: Assign public IP is not supported for this launch type"
+                ),
+                place: None,
+            });
+        }
+        Mode::None | Mode::Bridge | Mode::Host => caveats.push(format!(
+            "{mode}, service {name}: `assign_public_ip` has no meaning; a task uses the address of \
+             its instance"
+        )),
+    }
+    Ok(())
+}
+
 /// The instances of a group, in the plan and as sites for placement.
-fn instances(capacity: &Capacity, region: &RegionPlan, cluster: &mut Cluster, out: &mut LaidOut) {
+fn instances(capacity: &Capacity, scenario: &Scenario, cluster: &mut Cluster, out: &mut LaidOut) {
     let instance = &capacity.instance_type;
     let trunking = capacity.trunking && instance.can_trunk();
     if capacity.trunking && !trunking {
@@ -161,7 +187,7 @@ fn instances(capacity: &Capacity, region: &RegionPlan, cluster: &mut Cluster, ou
         let name = format!("{}/{number}", capacity.name);
         let mut site = Site::new(
             name.clone(),
-            region.subnets[subnet].zone,
+            scenario.region.subnets[subnet].zone,
             registered_cpu(instance.vcpus),
             registered_memory(instance.memory_mib),
             interfaces,
@@ -175,19 +201,39 @@ fn instances(capacity: &Capacity, region: &RegionPlan, cluster: &mut Cluster, ou
             profile: profile.clone(),
             subnet,
             security_groups: capacity.security_groups.clone(),
-            bandwidth: machine::bandwidth(instance),
+            bandwidth: machine::allowances(capacity),
             placement_group: capacity.placement_group,
             trunking,
-            docker: DockerPlan {
-                userland_proxy: capacity.userland_proxy,
-                hairpin: !capacity.userland_proxy,
-                ..DockerPlan::default()
+            docker: docker(capacity),
+            source_dest_check: capacity.source_dest_check,
+            public_address: public_address(capacity, subnet, scenario),
+            metadata: capacity.metadata,
+            tracking: TrackingTimeouts {
+                tcp_established: capacity.tcp_idle_timeout,
+                ..TrackingTimeouts::default()
             },
-            source_dest_check: true,
-            public_address: PublicAddress::None,
-            metadata: MetadataPlan::default(),
-            tracking: TrackingTimeouts::default(),
         });
+    }
+}
+
+/// Docker and the kernel of the instances of a group.
+fn docker(capacity: &Capacity) -> DockerPlan {
+    let memory = ByteSize::from_kib(u64::from(capacity.instance_type.memory_mib) << 10);
+    DockerPlan {
+        enabled: true,
+        userland_proxy: capacity.userland_proxy,
+        icc: capacity.icc,
+        br_netfilter: capacity.br_netfilter,
+        hairpin: !capacity.userland_proxy,
+        conntrack_max: default_conntrack_max(memory.bytes()),
+    }
+}
+
+fn public_address(capacity: &Capacity, subnet: usize, scenario: &Scenario) -> PublicAddress {
+    let by_subnet = scenario.map_public_ip[subnet];
+    match capacity.public_address.unwrap_or(by_subnet) {
+        true => PublicAddress::Assigned,
+        false => PublicAddress::None,
     }
 }
 
@@ -231,7 +277,10 @@ fn task(
     let containers =
         ports::settle(plan, site, &name).map_err(|error| out_of_ports(&name, &error))?;
     let has_interface = matches!(mode, Mode::Awsvpc | Mode::Fargate);
-    let network = has_interface.then(|| network(service, number, zone, region));
+    let network = has_interface.then(|| network(service, *mode, number, zone, region));
+    if let (Some(network), Some(index)) = (&network, instance) {
+        same_vpc(&name, network.subnet, &out.instances[index], region)?;
+    }
     let fargate = (*mode == Mode::Fargate).then(|| micro_vm(offered, out));
     let host = match instance {
         Some(index) => cluster.sites[index].name.clone(),
@@ -266,6 +315,31 @@ fn task(
     Ok(())
 }
 
+/// The interface of a task has to be in the VPC of its instance, which it is attached to.
+fn same_vpc(
+    task: &str,
+    subnet: usize,
+    instance: &InstancePlan,
+    region: &RegionPlan,
+) -> Result<(), ModeRefusal> {
+    let vpc = |subnet: usize| region.subnets[subnet].vpc;
+    let (wanted, given) = (vpc(subnet), vpc(instance.subnet));
+    if wanted == given {
+        return Ok(());
+    }
+    let name = |vpc: usize| &region.vpcs[vpc].name;
+    Err(ModeRefusal {
+        code: "subnet-of-other-vpc".to_owned(),
+        message: format!(
+            "task {task}: its subnet is in VPC {}, its instance {} in VPC {}",
+            name(wanted),
+            instance.name,
+            name(given)
+        ),
+        place: None,
+    })
+}
+
 fn out_of_ports(task: &str, error: &PortError) -> ModeRefusal {
     let message = format!("task {task}: {error}");
     ModeRefusal {
@@ -279,6 +353,7 @@ fn out_of_ports(task: &str, error: &PortError) -> ModeRefusal {
 /// it has one.
 fn network(
     service: &Service,
+    mode: Mode,
     number: u32,
     zone: Option<usize>,
     region: &RegionPlan,
@@ -293,8 +368,12 @@ fn network(
         .collect();
     // Placement has seen to it that the zone of the instance has one.
     let subnet = subnets[number as usize % subnets.len()];
+    let public = mode == Mode::Fargate && service.network.assign_public_ip;
     TaskNetworkPlan {
-        public_address: PublicAddress::None,
+        public_address: match public {
+            true => PublicAddress::Assigned,
+            false => PublicAddress::None,
+        },
         subnet,
         security_groups: service.network.security_groups.clone(),
     }
