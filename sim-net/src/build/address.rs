@@ -438,10 +438,10 @@ impl Addresses {
             .flat_map(|i| i.groups.iter().map(|&g| (g, i.addr)));
         let members = GroupMembers::new(groups.len(), pairs);
         let mut compiled: BTreeMap<&[usize], Arc<EniRules>> = BTreeMap::new();
-        let nat_gateways: BTreeSet<_> = self.nat_gateways.iter().map(|i| i.endpoint).collect();
         self.iter()
             .map(|interface| {
-                if interface.subnet.is_none() || nat_gateways.contains(&interface.endpoint) {
+                // Without groups there is nothing to ask: outside, NAT gateways, load balancers.
+                if interface.groups.is_empty() {
                     return None;
                 }
                 let rules = compiled

@@ -1,5 +1,6 @@
 //! Whole worlds: what must come out of paths and primitives.
 
+mod agreement;
 mod conservation;
 mod contention;
 mod determinism;

@@ -280,7 +280,7 @@ pub(crate) fn agreement(
     );
     let agrees = match (verdict.outcome, found) {
         (ReachOutcome::Reached, ProbeResult::Reached { source_seen }) => {
-            let served = |hop: &&WalkHop| hop.component == "socket" && hop.decision == "accept";
+            let served = |hop: &&WalkHop| hop.leg == Leg::Forward && hop.decision == "accept";
             let seen = walk
                 .hops
                 .iter()
