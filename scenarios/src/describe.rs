@@ -21,10 +21,12 @@ use crate::toml::{read_text, unreadable};
 
 mod context;
 mod documents;
+mod endpoints;
 mod gateways;
 mod interfaces;
 mod kind;
 mod network_acls;
+mod peerings;
 mod prefix_lists;
 mod route_tables;
 mod security_groups;
@@ -142,6 +144,9 @@ impl Imported {
 
     /// A machine that costs nothing for every interface of
     /// [`host_interfaces`](Self::host_interfaces).
+    ///
+    /// # Panics
+    /// Never: the MTU of a VPC is a small number.
     #[must_use]
     pub fn hosts(&self) -> Vec<HostPlan> {
         let profile = Arc::new(CostProfile::ideal());
@@ -267,8 +272,8 @@ fn read(folder: &str, files: &[(String, String)]) -> Result<(Imported, Vec<Repor
     security_groups::read(&documents, &mut context);
     gateways::read_internet_gateways(&documents, &mut context);
     gateways::read_nat_gateways(&documents, &mut context);
-    gateways::read_peerings(&documents, &mut context);
-    gateways::read_endpoints(&documents, &mut context);
+    peerings::read(&documents, &mut context);
+    endpoints::read(&documents, &mut context);
     route_tables::read(&documents, &mut context);
     network_acls::read(&documents, &mut context);
     let interfaces = interfaces::read(&documents, &mut context);

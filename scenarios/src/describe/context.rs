@@ -1,6 +1,7 @@
 //! What the readers of the kinds share: the plan so far, and who is who in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use sim_net::vpc::{RegionPlan, RouteTarget};
 
@@ -19,6 +20,8 @@ pub(super) struct Context {
     pub(super) ipv6: Ipv6,
     /// What a route to an identifier comes to.
     pub(super) targets: BTreeMap<String, RouteTarget>,
+    /// Where the private address of each NAT gateway stands: index of the file, address and place.
+    pub(super) nat_addresses: Vec<(usize, Option<At<Ipv4Addr>>)>,
 }
 
 impl Context {
@@ -29,6 +32,7 @@ impl Context {
             ids: Ids::of(documents),
             ipv6: Ipv6::default(),
             targets: BTreeMap::new(),
+            nat_addresses: Vec::new(),
         }
     }
 }

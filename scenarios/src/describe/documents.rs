@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::kind::{Kind, irrelevant, unmodelled};
 use super::values::same;
 use crate::diagnostic::{Problem, Report};
-use crate::document::reader::Reader;
+use crate::document::reader::{At, Reader};
 use crate::document::{Node, Value, join, json};
 
 /// One record, and where it stands.
@@ -56,6 +56,11 @@ impl Reports {
     pub(super) fn error(&mut self, item: &Item<'_>, problem: Problem) {
         let span = Some(item.node.span.clone());
         self.files[item.file].error(span, &item.place, problem);
+    }
+
+    /// An error about a value of a file.
+    pub(super) fn error_at<T>(&mut self, file: usize, at: &At<T>, problem: Problem) {
+        self.files[file].error(Some(at.span.clone()), &at.place, problem);
     }
 
     /// A caveat about a record.

@@ -251,7 +251,8 @@ fn read_interface(
     check_address(&mut reader, &spec.private, subnet.cidr, &subnet.id);
     let place = (subnet.vpc, spec.private.value);
     if let Some(other) = found.by_address.insert(place, spec.id.clone()) {
-        report_twice(&mut reader, &spec.private, &spec.id, &other);
+        let (place, span) = (&spec.private.place, spec.private.span.clone());
+        reader.error_at(place, span, in_use(spec.private.value, &spec.id, &other));
     }
     let public = spec.public.clone().or_else(|| {
         let elastic = found.public.get(&spec.id)?.iter();
@@ -261,7 +262,8 @@ fn read_interface(
     if let Some(public) = &public
         && let Some(other) = found.by_public.insert(public.value, spec.id.clone())
     {
-        report_twice(&mut reader, public, &spec.id, &other);
+        let problem = in_use(public.value, &spec.id, &other);
+        reader.error_at(&public.place, public.span.clone(), problem);
     }
     let nat = matches!(targets.get(&spec.id), Some(RouteTarget::NatGateway(_)));
     let endpoint = found.endpoints.contains(&spec.id);
@@ -377,13 +379,13 @@ fn report_left_out(reader: &mut Reader<'_>, id: &str, detached: bool) {
     }
 }
 
+/// What to do about an address that cannot be one of its subnet.
+const FREE_ADDRESS: &str = "give a free address of the subnet, or take all files at one time";
+
 fn check_address(reader: &mut Reader<'_>, at: &At<Ipv4Addr>, cidr: Ipv4Net, subnet: &str) {
     let number = u32::from(at.value);
     let problem = if !cidr.contains(&at.value) {
-        Problem::new(
-            "outside-subnet",
-            format!("{} is not in the subnet {subnet} ({cidr})", at.value),
-        )
+        outside(at.value, cidr, subnet)
     } else if number - u32::from(cidr.network()) < RESERVED_FIRST || at.value == cidr.broadcast() {
         Problem::new(
             "reserved-address",
@@ -392,19 +394,10 @@ fn check_address(reader: &mut Reader<'_>, at: &At<Ipv4Addr>, cidr: Ipv4Net, subn
                 at.value
             ),
         )
+        .with_help(FREE_ADDRESS)
     } else {
         return;
     };
-    let help = "give a free address of the subnet, or take all files at one time";
-    reader.error_at(&at.place, at.span.clone(), problem.with_help(help));
-}
-
-fn report_twice(reader: &mut Reader<'_>, at: &At<Ipv4Addr>, id: &str, other: &str) {
-    let problem = Problem::new(
-        "address-in-use",
-        format!("{} is the address of {other} and of {id}", at.value),
-    )
-    .with_help("an address belongs to one interface: take all files at one time");
     reader.error_at(&at.place, at.span.clone(), problem);
 }
 
@@ -434,38 +427,38 @@ fn kind(spec: &Spec, nat: bool, endpoint: bool) -> InterfaceKind {
 
 /// The NAT gateways' own addresses, which the interfaces need not list.
 fn check_nat_gateways(found: &Found<'_>, context: &mut Context) {
+    let Context {
+        reports,
+        region,
+        targets,
+        nat_addresses,
+        ..
+    } = context;
     let mut taken: BTreeMap<(usize, Ipv4Addr), &str> = BTreeMap::new();
-    for (index, gateway) in context.region.nat_gateways.iter().enumerate() {
-        let (subnet, Some(private)) = (&context.region.subnets[gateway.subnet], gateway.address)
-        else {
+    for (index, (gateway, (file, at))) in region.nat_gateways.iter().zip(nat_addresses).enumerate()
+    {
+        let (subnet, Some(at)) = (&region.subnets[gateway.subnet], at) else {
             continue;
         };
-        let problem = if !subnet.cidr.contains(&private) {
-            Problem::new(
-                "outside-subnet",
-                format!(
-                    "{private} of {} is not in the subnet {} ({})",
-                    gateway.id, subnet.id, subnet.cidr
-                ),
-            )
-        } else {
-            let place = (subnet.vpc, private);
-            let interface = found.by_address.get(&place);
-            let own =
-                |id: &String| context.targets.get(id) == Some(&RouteTarget::NatGateway(index));
-            match (
-                interface.filter(|id| !own(id)),
-                taken.insert(place, &gateway.id),
-            ) {
-                (Some(other), _) => in_use(private, &gateway.id, other),
-                (None, Some(other)) => in_use(private, &gateway.id, other),
-                (None, None) => continue,
-            }
-        };
-        context
-            .reports
-            .folder_error(problem.with_help("take all files at one time"));
+        if !subnet.cidr.contains(&at.value) {
+            reports.error_at(*file, at, outside(at.value, subnet.cidr, &subnet.id));
+        }
+        let place = (subnet.vpc, at.value);
+        let own = |id: &&String| targets.get(*id) == Some(&RouteTarget::NatGateway(index));
+        let interface = found.by_address.get(&place).filter(|id| !own(id));
+        let other = taken.insert(place, &gateway.id);
+        if let Some(other) = interface.map(String::as_str).or(other) {
+            reports.error_at(*file, at, in_use(at.value, &gateway.id, other));
+        }
     }
+}
+
+fn outside(address: Ipv4Addr, cidr: Ipv4Net, subnet: &str) -> Problem {
+    Problem::new(
+        "outside-subnet",
+        format!("{address} is not in the subnet {subnet} ({cidr})"),
+    )
+    .with_help(FREE_ADDRESS)
 }
 
 fn in_use(address: Ipv4Addr, one: &str, other: &str) -> Problem {
@@ -473,4 +466,5 @@ fn in_use(address: Ipv4Addr, one: &str, other: &str) -> Problem {
         "address-in-use",
         format!("{address} is the address of {other} and of {one}"),
     )
+    .with_help("an address belongs to one interface: take all files at one time")
 }

@@ -273,3 +273,16 @@ pub(super) fn unmodelled(key: &str) -> Option<&'static str> {
 pub(super) fn irrelevant(key: &str) -> bool {
     IRRELEVANT.contains(&key)
 }
+
+/// The kind of record that an identifier belongs to, by how it begins.
+pub(super) fn kind_of_id(id: &str) -> Option<Kind> {
+    let prefix = id.split('-').next().unwrap_or_default();
+    match prefix {
+        "igw" => Some(Kind::InternetGateway),
+        "nat" => Some(Kind::NatGateway),
+        "pcx" => Some(Kind::Peering),
+        "vpce" => Some(Kind::Endpoint),
+        "eni" => Some(Kind::Interface),
+        _ => None,
+    }
+}

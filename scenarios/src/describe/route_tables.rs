@@ -1,17 +1,18 @@
 //! Route tables, and which subnet has which.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
-use sim_net::vpc::{RegionPlan, RouteDestination, RoutePlan, RouteTablePlan, RouteTarget};
+use sim_net::vpc::{
+    RegionPlan, RouteDestination, RoutePlan, RouteTablePlan, RouteTarget, SubnetPlan,
+};
 
 use super::context::{Context, Ids, id, not_given, prefix_list, unknown};
 use super::documents::{Documents, Item};
-use super::gateways::kind_of_target;
-use super::kind::Kind;
+use super::kind::{Kind, kind_of_id};
 use super::values::{cidr, name_tag, required};
 use crate::diagnostic::{Problem, shorten};
-use crate::document::reader::Reader;
+use crate::document::reader::{At, Reader};
 
 /// The keys of a route that name its target. An interface comes before the instance that has it.
 const TARGETS: [&str; 11] = [
@@ -110,7 +111,7 @@ fn read_table(item: &Item<'_>, context: &mut Context, main: &mut [Option<usize>]
         reader.missing("Routes", format!("take the output of `{command}` as it is"));
     }
     let mut routes = Routes {
-        context_targets: &context.targets,
+        targets: &context.targets,
         ids: &context.ids,
         region: &context.region,
         vpc,
@@ -129,46 +130,14 @@ fn read_table(item: &Item<'_>, context: &mut Context, main: &mut [Option<usize>]
         );
         reader.caveat("Routes", problem);
     }
-    let associations = reader.tables("Associations", association);
-    for at in associations {
-        match at {
-            Association::Main => {
-                if main[vpc].replace(index).is_some() {
-                    let problem = Problem::new(
-                        "two-main-tables",
-                        format!("{id} is a second main route table of its VPC"),
-                    )
-                    .with_help("a VPC has one: take all files at one time");
-                    reader.error("Associations", problem);
-                }
-            }
-            Association::Subnet(subnet) => {
-                let Some(subnet) = context.ids.resolve(&mut reader, &subnet, Kind::Subnet) else {
-                    continue;
-                };
-                let subnet = &mut context.region.subnets[subnet];
-                if subnet.vpc != vpc || subnet.route_table.replace(index).is_some() {
-                    let problem = Problem::new(
-                        "contradiction",
-                        format!(
-                            "subnet {} has a route table already, or is in another VPC",
-                            subnet.id
-                        ),
-                    )
-                    .with_help(
-                        "a subnet has one route table, of its VPC: take all files at one time",
-                    );
-                    reader.error("Associations", problem);
-                }
-            }
-            Association::Gateway(gateway) => {
-                let problem = Problem::new(
-                    "not-simulated",
-                    format!("{id} routes what comes in through {gateway}, which is not simulated"),
-                );
-                reader.caveat("Associations", problem);
-            }
-        }
+    let table = Table {
+        index,
+        id: &id,
+        vpc,
+        ids: &context.ids,
+    };
+    for at in reader.tables("Associations", association) {
+        table.associate(&mut reader, at, &mut context.region.subnets, main);
     }
     context.ids.add(Kind::RouteTable, &id, Some(index));
     context.region.route_tables.push(RouteTablePlan {
@@ -183,7 +152,7 @@ fn read_table(item: &Item<'_>, context: &mut Context, main: &mut [Option<usize>]
 /// To whom a table applies.
 enum Association {
     Main,
-    Subnet(crate::document::reader::At<String>),
+    Subnet(At<String>),
     Gateway(String),
 }
 
@@ -210,9 +179,66 @@ fn association(reader: &mut Reader<'_>) -> Option<Association> {
     None
 }
 
+/// A table, as its associations see it.
+struct Table<'a> {
+    index: usize,
+    id: &'a str,
+    vpc: usize,
+    ids: &'a Ids,
+}
+
+impl Table<'_> {
+    fn associate(
+        &self,
+        reader: &mut Reader<'_>,
+        with: Association,
+        subnets: &mut [SubnetPlan],
+        main: &mut [Option<usize>],
+    ) {
+        let Self { id, vpc, index, .. } = *self;
+        match with {
+            Association::Main if main[vpc].replace(index).is_some() => {
+                let problem = Problem::new(
+                    "contradiction",
+                    format!("{id} is a second main route table of its VPC"),
+                )
+                .with_help("a VPC has one: take all files at one time");
+                reader.error("Associations", problem);
+            }
+            Association::Main => {}
+            Association::Subnet(name) => {
+                let Some(subnet) = self.ids.resolve(reader, &name, Kind::Subnet) else {
+                    return;
+                };
+                let subnet = &mut subnets[subnet];
+                if subnet.vpc != vpc || subnet.route_table.replace(index).is_some() {
+                    let problem = Problem::new(
+                        "contradiction",
+                        format!(
+                            "subnet {} has a route table already, or is in another VPC",
+                            subnet.id
+                        ),
+                    )
+                    .with_help(
+                        "a subnet has one route table, of its VPC: take all files at one time",
+                    );
+                    reader.error_at(&name.place, name.span, problem);
+                }
+            }
+            Association::Gateway(gateway) => {
+                let problem = Problem::new(
+                    "not-simulated",
+                    format!("{id} routes what comes in through {gateway}, which is not simulated"),
+                );
+                reader.caveat("Associations", problem);
+            }
+        }
+    }
+}
+
 /// Reads the routes of a table.
 struct Routes<'a> {
-    context_targets: &'a std::collections::BTreeMap<String, RouteTarget>,
+    targets: &'a BTreeMap<String, RouteTarget>,
     ids: &'a Ids,
     region: &'a RegionPlan,
     vpc: Option<usize>,
@@ -264,7 +290,7 @@ impl Routes<'_> {
         if id.value == "local" {
             return Some(RouteTarget::Local);
         }
-        if let Some(target) = self.context_targets.get(&id.value) {
+        if let Some(target) = self.targets.get(&id.value) {
             if self.vpc.is_some_and(|vpc| !self.within(target, vpc)) {
                 let problem = Problem::new(
                     "wrong-vpc",
@@ -278,7 +304,7 @@ impl Routes<'_> {
             }
             return Some(target.clone());
         }
-        match kind_of_target(&id.value) {
+        match kind_of_id(&id.value) {
             Some(kind) if !self.ids.given(kind) => {
                 let command = format!("save the output of `{}` in this folder", kind.command());
                 self.caveat(reader, key, &id.value, &command);

@@ -198,11 +198,17 @@ fn name_rule(item: &Item<'_>, context: &mut Context, unknown_group: &mut bool) {
         RuleProtocol::One(protocol) => Some(protocol),
         _ => None,
     };
-    let Some(ports) = ports(&mut reader, word.value, ("FromPort", "ToPort")) else {
+    let ports = ports(&mut reader, word.value, ("FromPort", "ToPort"));
+    let peer = rule_peer(&mut reader, ids);
+    let (Some(ports), Some(peer)) = (ports, peer) else {
         return;
     };
-    let Some(peer) = rule_peer(&mut reader, ids) else {
-        return;
+    let rule = RulePlan {
+        id: rule_id,
+        protocol,
+        ports,
+        peer,
+        lifetime: Lifetime::ALWAYS,
     };
     let plan = &mut region.security_groups[index];
     let rules = if egress.value {
@@ -210,26 +216,28 @@ fn name_rule(item: &Item<'_>, context: &mut Context, unknown_group: &mut bool) {
     } else {
         &mut plan.ingress
     };
-    let same = |rule: &&mut RulePlan| {
-        rule.protocol == protocol && rule.ports == ports && rule.peer == peer
+    add_rule(&mut reader, rules, rule, &group.value);
+}
+
+/// Gives the rule that says the same its identifier, or adds one.
+fn add_rule(reader: &mut Reader<'_>, rules: &mut Vec<RulePlan>, rule: RulePlan, group: &str) {
+    let same = |other: &&mut RulePlan| {
+        (other.protocol, &other.ports, &other.peer) == (rule.protocol, &rule.ports, &rule.peer)
     };
-    if let Some(rule) = rules.iter_mut().find(same) {
-        rule.id = rule_id;
+    if let Some(other) = rules.iter_mut().find(same) {
+        other.id = rule.id;
         return;
     }
     let problem = Problem::new(
         "contradiction",
-        format!("the rule {rule_id} is not among those of {} in the file of the groups: it is taken as well", group.value),
+        format!(
+            "{} is not among the rules of {group} in the file of the groups: it is taken as well",
+            rule.id
+        ),
     )
     .with_help("take all files at one time");
     reader.caveat("SecurityGroupRuleId", problem);
-    rules.push(RulePlan {
-        id: rule_id,
-        protocol,
-        ports,
-        peer,
-        lifetime: Lifetime::ALWAYS,
-    });
+    rules.push(rule);
 }
 
 fn rule_peer(reader: &mut Reader<'_>, ids: &Ids) -> Option<PeerPlan> {
