@@ -3,7 +3,8 @@
 //! A frame that leaves passes, in this order, the checks of its own header and of the interface
 //! ([`Eni`]), the security groups ([`Policy`]), the limit of its flow, and the machine's
 //! [`Allowance`], which all interfaces of one machine share. A frame that arrives passes the
-//! security groups and the allowance.
+//! security groups and the allowance. To and from Amazon's own services ([`AmazonAccess`]) groups are
+//! not asked, but packets are counted.
 //!
 //! Nothing here keeps an event for a frame that waits: a first-in-first-out server's departures are
 //! known on arrival, so each queue is a formula and a ring of departure times.

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use sim_core::{ByteSize, SimDuration};
+use sim_core::{ByteSize, Ratio, SimDuration};
 use sim_net::headers::Protocol;
 use sim_net::machine::{ErrorKind, ProbeResult};
 use sim_net::plan::{
@@ -12,8 +12,8 @@ use sim_net::plan::{
 use sim_net::reach::Leg;
 use sim_net::verdict::DropReason;
 use sim_net::vpc::{
-    InternetGatewayPlan, NatGatewayPlan, PublicAddress, RouteDestination, RoutePlan,
-    RouteTablePlan, RouteTarget,
+    InternetGatewayPlan, NatGatewayPlan, PeeringPlan, PublicAddress, RouteDestination, RoutePlan,
+    RouteTablePlan, RouteTarget, SubnetPlan, VpcPlan,
 };
 
 use crate::support::{app_of, ask, failed, host, plan, probe, reached, run, target, task};
@@ -138,6 +138,55 @@ fn nobody_outside_reaches_anybody_through_it() {
     assert_eq!([tcp, udp], [failed(ErrorKind::TimedOut, none); 2]);
 }
 
+/// A second VPC, reached over a peering connection, to which only the subnet of a private NAT gateway
+/// has a route.
+#[test]
+fn a_private_gateway_leads_over_a_peering_connection() {
+    let mut plan = behind_nat(Vec::new());
+    let region = &mut plan.region;
+    let other = "10.1.0.0/16".parse().expect("a network");
+    region.vpcs.push(VpcPlan {
+        id: "vpc-1".into(),
+        cidrs: vec![other],
+        ..region.vpcs[0].clone()
+    });
+    region.peerings = vec![PeeringPlan {
+        id: "pcx-0".into(),
+        name: "peering".into(),
+        requester: 0,
+        accepter: 1,
+        active: true,
+    }];
+    region.nat_gateways[0].public_address = PublicAddress::None;
+    region.nat_gateways[0].address = Some(Ipv4Addr::new(10, 0, 1, 9));
+    let over = |cidr| route(cidr, RouteTarget::Peering(0));
+    region.route_tables[1].routes.push(over("10.1.0.0/16"));
+    region.route_tables.push(RouteTablePlan {
+        vpc: 1,
+        routes: vec![
+            route("10.1.0.0/16", RouteTarget::Local),
+            over("10.0.1.0/24"),
+        ],
+        ..region.route_tables[0].clone()
+    });
+    region.subnets.push(SubnetPlan {
+        vpc: 1,
+        id: "subnet-2".into(),
+        cidr: "10.1.0.0/24".parse().expect("a network"),
+        route_table: Some(2),
+        ..region.subnets[0].clone()
+    });
+    let mut group = region.security_groups[0].clone();
+    group.vpc = 1;
+    region.security_groups.push(group);
+    plan.hosts[1] = HostPlan {
+        security_groups: vec![1],
+        ..host("server", 2)
+    };
+    let found = ask(&plan, PRIVATE, ProbeAddress::Of(SERVER), 443);
+    assert_eq!(found, [reached([10, 0, 1, 9]); 2]);
+}
+
 #[test]
 fn the_gateways_own_subnet_decides_where_it_leads() {
     let mut plan = behind_nat(Vec::new());
@@ -187,6 +236,28 @@ fn a_connection_that_was_idle_for_350_s_is_reset() {
     assert!(outcome.drops.get(DropReason::NatIdleTimeout) >= 1);
     let outcome = run(&asks_again_after(SimDuration::from_secs(340)));
     assert_eq!((outcome.workloads[0].ok, outcome.drops.total()), (2, 0));
+}
+
+#[test]
+fn behind_a_gateway_frames_are_conserved_and_two_runs_are_one() {
+    for mode in [Mode::Bridge, Mode::Awsvpc] {
+        let mut plan = behind_nat(vec![task("web/0", mode, 0, 8080)]);
+        plan.region.loss = Ratio::from_ppm(20_000);
+        plan.measure.duration = SimDuration::from_secs(5);
+        let mut asks = asks_again_after(SimDuration::from_ms(5))
+            .workloads
+            .remove(0);
+        asks.from = vec![PRIVATE, app_of(0)];
+        if let WorkloadKind::Request(request) = &mut asks.kind {
+            request.connections = Connections::PerRequest;
+        }
+        plan.workloads = vec![asks];
+        // `run` asserts that frames are conserved.
+        let (one, two) = (run(&plan), run(&plan));
+        assert_eq!((one.digest, one.frames), (two.digest, two.frames));
+        assert!(one.workloads[0].ok > 100, "{:?}", one.workloads[0]);
+        assert_eq!(one.workloads[0].source_seen, Some(NAT.into()));
+    }
 }
 
 #[test]
