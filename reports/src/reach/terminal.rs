@@ -222,9 +222,7 @@ fn footer(page: &mut Page, results: &ReachResults) {
         .iter()
         .filter_map(|(name, mode)| Some((name.as_str(), *mode.counts.get("undetermined")?)))
         .collect();
-    if !undetermined.is_empty() || !provenance.caveats.is_empty() {
-        page.blank();
-    }
+    page.blank();
     if !undetermined.is_empty() {
         let words = "where a verdict is undetermined, a packet would pass something that is not \
                      simulated; --explain names it";

@@ -99,10 +99,13 @@ impl<'a> Other<'a> {
         }
     }
 
-    /// Whether the pair is not reached there for certain. One that is not there is not reached.
+    /// Whether the pair is not reached there for certain. A port that nothing listens on there is not
+    /// reached; of a source that is not there nothing can be said.
     fn closed(&self, source: usize, listener: usize) -> bool {
-        let (Some(source), Some(listener)) = (self.sources[source], self.listeners[listener])
-        else {
+        let Some(source) = self.sources[source] else {
+            return false;
+        };
+        let Some(listener) = self.listeners[listener] else {
             return true;
         };
         let cell: Cell = self.survey.matrix.row(source)[listener];

@@ -140,13 +140,19 @@ fn place_in<T: PartialEq>(list: &[T], value: &T) -> usize {
 
 /// How near a verdict comes to being reached; smaller is nearer.
 fn distance(verdict: Verdict) -> u8 {
+    use DropReason::{Blackhole, FabricNoRoute, NoRoute, VpcBlackhole, VpcNoRoute};
     match (verdict.outcome, verdict.leg) {
         (ReachOutcome::Reached, _) => 0,
         (ReachOutcome::Undetermined, _) => 1,
         (ReachOutcome::Refused, _) => 2,
         (ReachOutcome::Dropped(_), Leg::Return) => 3,
+        // An address that leads nowhere says less than a rule that forbids it.
+        (
+            ReachOutcome::Dropped(Blackhole | FabricNoRoute | NoRoute | VpcBlackhole | VpcNoRoute),
+            Leg::Forward,
+        ) => 5,
         (ReachOutcome::Dropped(_), Leg::Forward) => 4,
-        (ReachOutcome::NetworkUnreachable, _) => 5,
+        (ReachOutcome::NetworkUnreachable, _) => 6,
     }
 }
 

@@ -5,4 +5,5 @@ mod corpus;
 mod determinism;
 mod interrupt;
 mod options;
+mod reach;
 mod support;
