@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// A is a service (web), a task (web/0), a container of it (web/0/app), an instance (instance/0),
     /// a client, or internet. B is one of these with a port, such as web/0:8080, or imds, tmds or
     /// dns, or an address and a port. A service or task without a port stands for all that listens.
+    ///
+    /// With --vpc and without --task-definition, the VPCs are looked at as they are: every interface
+    /// in them, and the internet.
     Reach(ReachArgs),
     /// Validate scenario files and task definitions: all problems at once, and a verdict per mode.
     Check(CheckArgs),
@@ -53,6 +56,10 @@ pub(crate) struct InputArgs {
     /// what it assumes is printed.
     #[arg(long = "task-definition", value_name = "FILE")]
     pub(crate) task_definitions: Vec<PathBuf>,
+    /// Folder of `aws ec2 describe-*` output (JSON): the VPC that the scenario around task definitions
+    /// is built into. A scenario file names its own ([vpc] from = "DIR").
+    #[arg(long, value_name = "DIR", conflicts_with = "scenario")]
+    pub(crate) vpc: Option<PathBuf>,
 }
 
 /// What is measured.
@@ -129,9 +136,6 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReachArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Folder of `aws ec2 describe-*` output (JSON): who reaches whom in these VPCs as they are.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["scenario", "task_definitions", "modes"])]
-    pub(crate) vpc: Option<PathBuf>,
     /// The modes to look at; may be given several times [default: all].
     #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode)]
     pub(crate) modes: Vec<Mode>,

@@ -48,9 +48,16 @@ struct Looked {
 
 /// Finds out who reaches whom.
 pub(crate) fn main(args: &ReachArgs) -> Result<(), Failure> {
-    let (cases, mut provenance) = match &args.vpc {
-        Some(folder) => imported(folder)?,
-        None => modes(args)?,
+    let as_it_is = args.input.task_definitions.is_empty();
+    let (cases, mut provenance) = match &args.input.vpc {
+        Some(_) if as_it_is && !args.modes.is_empty() => {
+            return Err(Failure::with_help(
+                "VPCs without tasks have no network modes",
+                "leave --mode out, or name task definitions with --task-definition",
+            ));
+        }
+        Some(folder) if as_it_is => imported(folder)?,
+        _ => modes(args)?,
     };
     provenance.command = command(args, &provenance.command);
     let looked = look(args, cases)?;
@@ -61,8 +68,7 @@ pub(crate) fn main(args: &ReachArgs) -> Result<(), Failure> {
 /// Imported VPCs as they are. The command in the provenance is what names the input.
 fn imported(folder: &Path) -> Result<(Vec<Case>, ReachProvenance), Failure> {
     let (imported, reports) = load_folder(folder).map_err(Failure::BadFiles)?;
-    let mut caveats = input::caveats(&reports);
-    caveats.extend(imported.caveats.iter().cloned());
+    let caveats = input::caveats(&reports);
     let case = Case {
         mode: None,
         plan: Ok(with_internet(folder_plan(&imported))),

@@ -362,3 +362,47 @@ fn on(plan: &Plan, place: Place) -> (Option<usize>, Option<usize>) {
         Place::Host(_) => (None, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sim_net::reach::Leg;
+    use sim_net::verdict::DropReason;
+
+    use super::*;
+
+    fn says(outcome: ReachOutcome) -> Verdict {
+        let leg = Leg::Forward;
+        Verdict { outcome, leg }
+    }
+
+    fn failed(kind: ErrorKind, dropped: Option<(Leg, DropReason)>) -> ProbeResult {
+        ProbeResult::Failed { kind, dropped }
+    }
+
+    #[test]
+    fn outcome_reason_and_leg_have_to_be_the_same() {
+        let reached = ProbeResult::Reached { source_seen: None };
+        let reason = DropReason::SecurityGroupIngress;
+        let dropped = says(ReachOutcome::Dropped(reason));
+        let by = |leg, reason| failed(ErrorKind::TimedOut, Some((leg, reason)));
+        assert!(agree(says(ReachOutcome::Reached), reached));
+        assert!(!agree(dropped, reached));
+        assert!(agree(dropped, by(Leg::Forward, reason)));
+        assert!(!agree(dropped, by(Leg::Return, reason)));
+        assert!(!agree(
+            dropped,
+            by(Leg::Forward, DropReason::NetworkAclIngress)
+        ));
+        assert!(agree(dropped, failed(ErrorKind::TimedOut, None)));
+        assert!(!agree(dropped, failed(ErrorKind::Refused, None)));
+        let refused = says(ReachOutcome::Refused);
+        assert!(agree(refused, failed(ErrorKind::Refused, None)));
+        assert!(!agree(refused, failed(ErrorKind::TimedOut, None)));
+        let nowhere = says(ReachOutcome::NetworkUnreachable);
+        assert!(agree(nowhere, failed(ErrorKind::NetworkUnreachable, None)));
+        assert!(!agree(
+            says(ReachOutcome::Reached),
+            by(Leg::Forward, reason)
+        ));
+    }
+}

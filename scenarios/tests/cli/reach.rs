@@ -9,6 +9,7 @@ mod schema_check;
 
 mod corpus;
 mod options;
+mod vpc;
 
 const FRONT: &str = r#"{
   "family": "front", "cpu": "256", "memory": "512",

@@ -32,8 +32,8 @@ fn a_name_means_a_service_a_task_or_a_container() {
         to,
         [
             "back/0/app:6379",
-            "back/0/metrics:9100",
-            "back/0/metrics:8125/udp"
+            "back/0/metrics:8125/udp",
+            "back/0/metrics:9100"
         ]
     );
     let (from, to) = of("back/metrics", "back/0:9100");
