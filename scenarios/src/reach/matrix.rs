@@ -88,6 +88,9 @@ const _: () = assert!(
 
 impl Cell {
     /// The cell that says `found`.
+    ///
+    /// # Panics
+    /// Never: there is a number for everything that can be found, as is asserted at compile time.
     #[must_use]
     pub fn new(found: Found) -> Self {
         let leg_of = |verdict: Verdict| usize::from(verdict.leg == Leg::Return);

@@ -221,11 +221,7 @@ impl Names {
     }
 
     /// One of Amazon's services, at the port given or else at those that it listens on.
-    fn find_service(
-        &self,
-        word: &str,
-        port: Option<(u16, Protocol)>,
-    ) -> Result<Vec<Listener>, NameError> {
+    fn find_service(&self, word: &str, port: Port) -> Result<Vec<Listener>, NameError> {
         let prefix = format!("{word}:");
         let is = |listener: &&Listener| {
             matches!(listener.aim, Aim::Literal(_)) && listener.name.starts_with(&prefix)
@@ -296,8 +292,11 @@ fn is_service(word: &str) -> bool {
     SERVICES.iter().any(|(name, _)| *name == word)
 }
 
+/// A port and its protocol, where one was typed.
+type Port = Option<(u16, Protocol)>;
+
 /// Splits `NAME:PORT/PROTOCOL`.
-fn split_port(words: &str) -> Result<(&str, Option<(u16, Protocol)>), NameError> {
+fn split_port(words: &str) -> Result<(&str, Port), NameError> {
     let Some((name, port)) = words.rsplit_once(':') else {
         return Ok((words, None));
     };

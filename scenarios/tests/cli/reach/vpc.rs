@@ -26,7 +26,7 @@ security_groups = ["web"]
 name = "front"
 task_definition = "front.json"
 count = 1
-awsvpc = {{ subnets = ["subnet-0private000000b"], security_groups = ["sg-0web00000000002"] }}
+awsvpc = {{ subnets = ["subnet-0private000000a"], security_groups = ["sg-0web00000000002"] }}
 
 [[client]]
 name = "sibling"
