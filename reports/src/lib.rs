@@ -15,6 +15,7 @@ pub mod format;
 pub mod html;
 pub mod json;
 pub mod pcapng;
+pub mod reach;
 pub mod record;
 pub mod results;
 pub mod schema;

@@ -17,6 +17,7 @@ mod input;
 mod interrupt;
 mod output;
 mod progress;
+mod reach;
 mod run;
 mod schema;
 
@@ -25,6 +26,7 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Reach(args) => reach::main(&args),
         Command::Check(args) => check::main(&args),
         Command::Density(args) => density::main(&args),
         Command::Schema(args) => schema::main(&args),

@@ -15,5 +15,6 @@ pub mod ecs;
 pub mod instance_types;
 pub mod lower;
 pub mod place;
+pub mod reach;
 pub mod run;
 pub mod toml;

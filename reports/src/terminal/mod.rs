@@ -4,7 +4,7 @@
 //! number with half the width of its interval.
 
 mod density;
-mod text;
+pub(crate) mod text;
 
 pub use density::render_density;
 
@@ -43,19 +43,19 @@ pub fn render(results: &Results, width: usize, colour: bool) -> String {
 }
 
 /// What has been written so far, and how.
-struct Page {
-    out: String,
-    width: usize,
-    colour: bool,
+pub(crate) struct Page {
+    pub(crate) out: String,
+    pub(crate) width: usize,
+    pub(crate) colour: bool,
 }
 
 impl Page {
-    fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         self.out.push('\n');
     }
 
     /// Wraps `words` after a label; further lines are indented to where the words begin.
-    fn labelled(&mut self, label: &str, indent: usize, words: &str, colour: Colour) {
+    pub(crate) fn labelled(&mut self, label: &str, indent: usize, words: &str, colour: Colour) {
         let room = self.width - indent;
         for (number, line) in text::wrap(&text::clean(words), room)
             .into_iter()
@@ -68,7 +68,7 @@ impl Page {
         }
     }
 
-    fn paragraph(&mut self, words: &str, colour: Colour) {
+    pub(crate) fn paragraph(&mut self, words: &str, colour: Colour) {
         self.labelled("", 0, words, colour);
     }
 }

@@ -8,4 +8,7 @@ mod fixture;
 mod html;
 mod json;
 mod pcapng;
+mod reach;
+#[path = "../fixture/schema_check.rs"]
+mod schema_check;
 mod terminal;

@@ -31,6 +31,15 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Simulate one replication of one mode and show where the time goes.
     Run(RunArgs),
+    /// Find out who reaches whom, by the rules and by real packets, in every network mode.
+    ///
+    /// A is a service (web), a task (web/0), a container of it (web/0/app), an instance (instance/0),
+    /// a client, or internet. B is one of these with a port, such as web/0:8080, or imds, tmds or
+    /// dns, or an address and a port. A service or task without a port stands for all that listens.
+    ///
+    /// With --vpc and without --task-definition, the VPCs are looked at as they are: every interface
+    /// in them, and the internet.
+    Reach(ReachArgs),
     /// Validate scenario files and task definitions: all problems at once, and a verdict per mode.
     Check(CheckArgs),
     /// Say how many tasks fit on an instance of each type in each mode, and what runs out first.
@@ -38,7 +47,7 @@ pub(crate) enum Command {
     /// Without SCENARIO and without --task-definition, how many awsvpc tasks the network interfaces of
     /// each type carry, with and without trunking. Nothing is simulated.
     Density(DensityArgs),
-    /// Print the JSON Schema of scenario files, of results.json, or of what `density --json` prints.
+    /// Print the JSON Schema of scenario files or of what a command prints or writes as JSON.
     Schema(SchemaArgs),
 }
 
@@ -52,6 +61,10 @@ pub(crate) struct InputArgs {
     /// what it assumes is printed.
     #[arg(long = "task-definition", value_name = "FILE")]
     pub(crate) task_definitions: Vec<PathBuf>,
+    /// Folder of `aws ec2 describe-*` output (JSON): the VPC that the scenario around task definitions
+    /// is built into. A scenario file names its own ([vpc] from = "DIR").
+    #[arg(long, value_name = "DIR", conflicts_with = "scenario")]
+    pub(crate) vpc: Option<PathBuf>,
 }
 
 /// What is measured.
@@ -123,6 +136,43 @@ pub(crate) struct RunArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// `ecsnet reach`.
+#[derive(Args, Debug)]
+pub(crate) struct ReachArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The modes to look at; may be given several times [default: all].
+    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode)]
+    pub(crate) modes: Vec<Mode>,
+    /// Who asks [default: everybody].
+    #[arg(long, value_name = "A")]
+    pub(crate) from: Option<String>,
+    /// Who is asked [default: every listening port].
+    #[arg(long, value_name = "B[:PORT[/udp]]")]
+    pub(crate) to: Option<String>,
+    /// Show every step there and back, and the rule that decided.
+    #[arg(long, requires = "from", requires = "to")]
+    pub(crate) explain: bool,
+    /// How many of the attempts to make with real packets as well: sample makes at most 20,000 in
+    /// each mode.
+    #[arg(long, value_enum, default_value_t = SimulateArg::Sample, value_name = "HOW MANY")]
+    pub(crate) simulate: SimulateArg,
+    /// Print the document (JSON) instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How many attempts are made with packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulateArg {
+    /// All of them.
+    All,
+    /// All if they are few, else some of every kind.
+    Sample,
+    /// None.
+    None,
+}
+
 /// `ecsnet check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
@@ -178,6 +228,8 @@ pub(crate) enum Document {
     Results,
     /// What `ecsnet density --json` prints.
     Density,
+    /// What `ecsnet reach --json` prints.
+    Reach,
 }
 
 fn mode(word: &str) -> Result<Mode, String> {

@@ -69,7 +69,7 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
 }
 
 /// Each mode once, in the order of reports.
-fn in_order(modes: &[Mode]) -> Vec<Mode> {
+pub(crate) fn in_order(modes: &[Mode]) -> Vec<Mode> {
     Mode::ALL
         .into_iter()
         .filter(|mode| modes.contains(mode))

@@ -13,6 +13,7 @@ pub(crate) fn main(args: &SchemaArgs) -> Result<(), Failure> {
         Document::Scenario => ScenarioSpec::json_schema().to_value(),
         Document::Results => reports::schema::results(),
         Document::Density => reports::schema::density(),
+        Document::Reach => reports::schema::reach(),
     };
     writeln!(io::stdout(), "{schema:#}").or_else(|error| stdout_failed(&error))
 }

@@ -7,7 +7,7 @@ use crate::diagnostic::{Problem, Report, nearest};
 use crate::document::reader::At;
 use crate::ecs::Protocol;
 
-use super::ReadFile;
+use super::Surroundings;
 use super::scenario::{Listen, Measure, Scenario};
 use super::spec::{ListenSpec, MeasureSpec, ProtocolWord, ScenarioSpec};
 
@@ -26,7 +26,7 @@ mod workload;
 #[must_use]
 pub fn validate(
     spec: &ScenarioSpec,
-    read_file: ReadFile<'_>,
+    surroundings: Surroundings<'_>,
     report: &mut Report,
     reports: &mut Vec<Report>,
 ) -> Option<Scenario> {
@@ -36,11 +36,24 @@ pub fn validate(
         report,
         assumptions: Vec::new(),
     };
-    let network = network::network(spec.vpc.as_ref(), &mut context);
+    let from = spec.vpc.as_ref().and_then(|vpc| vpc.from.as_ref());
+    let imported = match from.map(|from| (surroundings.folder)(&from.value)) {
+        None => None,
+        Some(Ok((imported, found))) => {
+            reports.extend(found);
+            inputs.extend(imported.inputs.iter().cloned());
+            Some(imported)
+        }
+        Some(Err(found)) => {
+            reports.extend(found);
+            return None;
+        }
+    };
+    let network = network::network(spec.vpc.as_ref(), imported, &mut context);
     let region = &network.region;
     let capacity = compute::capacity(&spec.capacity, region, &mut context);
     let mut files = compute::Files {
-        read_file,
+        read_file: surroundings.file,
         reports,
         inputs: &mut inputs,
     };

@@ -7,4 +7,5 @@ mod determinism;
 mod interrupt;
 mod network;
 mod options;
+mod reach;
 mod support;

@@ -15,6 +15,7 @@ const LAST_CHANGE: u64 = 7200 * S;
 
 pub(super) fn vpc(reader: &mut Reader<'_>) -> VpcSpec {
     let spec = VpcSpec {
+        from: reader.get("from"),
         cidr: reader.get("cidr"),
         secondary_cidrs: reader.list("secondary_cidrs", FromNode::from_node),
         dns_support: reader.get("dns_support"),

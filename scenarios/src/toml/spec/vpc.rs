@@ -12,6 +12,10 @@ use crate::toml::words::{ActionWord, ConnectivityWord, RuleProtocol};
 #[derive(Clone, Debug, Default, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct VpcSpec {
+    /// Folder of `aws ec2 describe-*` output (JSON) that the network is read from, beside this file.
+    /// Subnets and security groups go by their `Name` tag or group name, or by AWS's identifier.
+    /// Of the other keys only `latency`, `jitter` and `loss` can be given then. Default: none.
+    pub from: Option<At<String>>,
     /// Address range of the first VPC, which is named `vpc`, /16 to /28. Default: the /16 around its
     /// first subnet; `10.0.0.0/16` without subnets.
     pub cidr: Option<At<Ipv4Net>>,

@@ -4,6 +4,8 @@ use sim_core::Ratio;
 use sim_net::vpc::{JitterPlan, LatencyPlan, RegionPlan};
 
 use super::Context;
+use crate::describe::Imported;
+use crate::diagnostic::Problem;
 use crate::toml::scenario::InterfaceEndpoint;
 use crate::toml::spec::{JitterSpec, LatencySpec, VpcSpec};
 
@@ -24,7 +26,11 @@ pub(super) struct Network {
 }
 
 /// The network. Every step asks what the steps before it have put into the region.
-pub(super) fn network(spec: Option<&VpcSpec>, context: &mut Context<'_>) -> Network {
+pub(super) fn network(
+    spec: Option<&VpcSpec>,
+    imported: Option<Imported>,
+    context: &mut Context<'_>,
+) -> Network {
     let empty = VpcSpec::default();
     let spec = spec.unwrap_or(&empty);
     let mut region = RegionPlan {
@@ -32,6 +38,9 @@ pub(super) fn network(spec: Option<&VpcSpec>, context: &mut Context<'_>) -> Netw
         loss: spec.loss.as_ref().map_or(Ratio::ZERO, |loss| loss.value),
         ..RegionPlan::default()
     };
+    if let Some(imported) = imported {
+        return from_folder(spec, region, imported, context);
+    }
     ranges::vpcs(spec, &mut region, context);
     routing::peerings(&spec.peering, &mut region, context);
     ranges::zones(spec, &mut region, context);
@@ -51,6 +60,55 @@ pub(super) fn network(spec: Option<&VpcSpec>, context: &mut Context<'_>) -> Netw
         region,
         map_public_ip,
         endpoints,
+    }
+}
+
+/// The network as a folder describes it; latency and loss are the scenario's.
+fn from_folder(
+    spec: &VpcSpec,
+    base: RegionPlan,
+    imported: Imported,
+    context: &mut Context<'_>,
+) -> Network {
+    let given = [
+        ("cidr", spec.cidr.is_some()),
+        ("secondary_cidrs", spec.secondary_cidrs.is_some()),
+        ("dns_support", spec.dns_support.is_some()),
+        ("other", !spec.other.is_empty()),
+        ("zones", spec.zones.is_some()),
+        ("subnet", !spec.subnet.is_empty()),
+        ("security_group", !spec.security_group.is_empty()),
+        ("prefix_list", !spec.prefix_list.is_empty()),
+        ("network_acl", !spec.network_acl.is_empty()),
+        ("route_table", !spec.route_table.is_empty()),
+        ("internet_gateway", !spec.internet_gateway.is_empty()),
+        ("nat_gateway", !spec.nat_gateway.is_empty()),
+        ("gateway_endpoint", !spec.gateway_endpoint.is_empty()),
+        ("interface_endpoint", !spec.interface_endpoint.is_empty()),
+        ("peering", !spec.peering.is_empty()),
+    ];
+    for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+        let message = format!("`vpc.{key}` is given, and the network is read from a folder");
+        let problem = Problem::new("from-and-written", message);
+        let help = "leave it out, or write the whole network here and leave `from` out";
+        context.error_in_file(&format!("vpc.{key}"), problem.with_help(help));
+    }
+    let interfaces = imported.host_interfaces().count();
+    if interfaces > 0 {
+        context.assume(format!(
+            "the network is that of the folder, without the {interfaces} interfaces in it; \
+             instances get no public address"
+        ));
+    }
+    let region = RegionPlan {
+        latency: base.latency,
+        loss: base.loss,
+        ..imported.region
+    };
+    Network {
+        map_public_ip: vec![false; region.subnets.len()],
+        region,
+        endpoints: Vec::new(),
     }
 }
 

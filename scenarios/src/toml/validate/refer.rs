@@ -58,8 +58,8 @@ pub(super) fn subnet(
     region: &RegionPlan,
     context: &mut Context<'_>,
 ) -> Option<usize> {
-    let known = region.subnets.iter().map(|subnet| subnet.name.as_str());
-    context.find("subnet", name, known)
+    let found = context.find("subnet", name, subnet_words(region));
+    found.map(|word| word % region.subnets.len())
 }
 
 /// A prefix list by name.
@@ -92,8 +92,8 @@ pub(super) fn subnets(
         return list;
     };
     context.length("subnets", names, most);
-    let known = region.subnets.iter().map(|subnet| subnet.name.as_str());
-    let found = context.find_all("subnet", names, known);
+    let found = context.find_all("subnet", names, subnet_words(region));
+    let found: Vec<usize> = once(found.iter().map(|word| word % region.subnets.len()));
     let Some(&first) = found.first() else {
         return found;
     };
@@ -115,7 +115,25 @@ pub(super) fn subnets(
     found
 }
 
-/// Security groups of an interface in a VPC by name; the VPC's first if none are given. Where there
+/// The words by which subnets go: their names, then their identifiers.
+fn subnet_words(region: &RegionPlan) -> impl Iterator<Item = &str> + Clone {
+    let names = region.subnets.iter().map(|subnet| subnet.name.as_str());
+    names.chain(region.subnets.iter().map(|subnet| subnet.id.as_str()))
+}
+
+/// Each once, in the order in which they first come: one may go by its name and its identifier.
+fn once(list: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut seen = Vec::new();
+    for index in list {
+        if !seen.contains(&index) {
+            seen.push(index);
+        }
+    }
+    seen
+}
+
+/// Security groups of an interface in a VPC by name; the VPC's `default`, or else its first, if none
+/// are given. Where there
 /// is none, it is reported at `owner`.
 pub(super) fn groups(
     names: Option<&[At<String>]>,
@@ -126,7 +144,9 @@ pub(super) fn groups(
 ) -> Vec<usize> {
     let all = &region.security_groups;
     let Some(names) = names.filter(|names| !names.is_empty()) else {
-        let first = all.iter().position(|group| same_vpc(group.vpc, vpc));
+        let mut here = (0..all.len()).filter(|group| same_vpc(all[*group].vpc, vpc));
+        let default = here.clone().find(|group| all[*group].name == "default");
+        let first = default.or(here.next());
         if first.is_none() {
             let message = format!("VPC {} has no security group", vpc_name(vpc, region));
             let help = "add [[vpc.security_group]] with its `vpc`";
@@ -148,8 +168,20 @@ pub(super) fn groups(
             Problem::new("too-many", message).with_help(help),
         );
     }
-    let known = all.iter().map(|group| group.name.as_str());
+    let ids = all.iter().map(|group| group.id.as_str());
+    let known = all.iter().map(|group| group.name.as_str()).chain(ids);
     let found = context.find_all("security group", names, known);
+    // Every VPC of AWS has a group of the name `default`: a name means the one of this VPC.
+    let here = |word: &usize| {
+        let group = word % all.len();
+        let same =
+            |other: &usize| all[*other].name == all[group].name && same_vpc(all[*other].vpc, vpc);
+        match *word < all.len() {
+            true => (0..all.len()).find(same).unwrap_or(group),
+            false => group,
+        }
+    };
+    let found: Vec<usize> = once(found.iter().map(here));
     for &group in &found {
         let group = &all[group];
         if same_vpc(group.vpc, vpc) {

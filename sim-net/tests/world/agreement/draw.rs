@@ -495,6 +495,7 @@ impl Draw {
                 icc,
                 br_netfilter,
                 hairpin,
+                ..DockerPlan::default()
             },
             metadata: MetadataPlan {
                 enabled,
