@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Problem, Report};
 
+pub mod checks;
 mod read;
 pub mod scenario;
 mod schema;
@@ -22,7 +23,7 @@ pub mod words;
 
 pub use scenario::{
     Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, Load, Location,
-    Measure, Party, Scenario, Service, ServiceTime, Target, Workload, WorkloadKind,
+    Measure, Neighbour, Party, Scenario, Service, ServiceTime, Target, Workload, WorkloadKind,
 };
 pub use spec::ScenarioSpec;
 

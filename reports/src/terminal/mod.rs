@@ -3,7 +3,11 @@
 //! Three layouts: below 72 columns the essentials, from 72 the usual percentiles, from 110 every
 //! number with half the width of its interval.
 
+mod isolation;
 mod text;
+
+pub use isolation::check_line;
+pub(crate) use isolation::instances;
 
 use std::fmt::Write;
 
@@ -35,6 +39,8 @@ pub fn render(results: &Results, width: usize, colour: bool) -> String {
     without_numbers(&mut page, results);
     density(&mut page, results);
     drops(&mut page, results);
+    isolation::isolation(&mut page, results);
+    isolation::checks(&mut page, results);
     footer(&mut page, results);
     page.out
 }

@@ -7,9 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reports::{Experiment, Performance, Results};
+use scenarios::assert;
 use scenarios::ecs::Mode;
 use scenarios::lower::lower;
-use scenarios::run::{LoweredMode, RunError, Settings, default_baseline, experiment};
+use scenarios::run::{
+    LoweredMode, RunError, Settings, default_baseline, experiment, runs_per_replication,
+};
 use sim_net::plan::MeasurePlan;
 
 use super::args::CompareArgs;
@@ -47,25 +50,40 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
     if !args.quiet {
         input::warn_debug_build();
     }
-    let runs = lowered
-        .iter()
-        .filter(|(_, lowered)| lowered.is_ok())
-        .count();
-    let bar = progress::bar(u64::from(settings.replications) * runs as u64, args.quiet);
+    let runs = runs_per_replication(&lowered) as u64;
+    let bar = progress::bar(u64::from(settings.replications) * runs, args.quiet);
     let provenance = provenance(args, &loaded, &lowered, &settings, &measure);
     let clock = Clock::start();
-    let record = experiment(&lowered, &settings, provenance, &stop, &|| bar.inc(1));
+    let scenario = &loaded.scenario;
+    let tick = || bar.inc(1);
+    let record = experiment(scenario, &lowered, &settings, provenance, &stop, &tick);
     let elapsed = clock.elapsed();
     bar.finish_and_clear();
     let record = record.map_err(|error| run_failed(error, args))?;
-    let results = reports::compare(&record);
+    let mut results = reports::compare(&record);
+    results.checks = assert::evaluate(&scenario.checks, &record, &results);
     let performance = performance(&record, elapsed);
     write(&mut outputs, &record, &results, &performance)?;
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::Interrupted);
     }
     let written = outputs.commit()?;
-    print(args, &results, &performance, &written)
+    print(args, &results, &performance, &written)?;
+    let failed: Vec<_> = results
+        .checks
+        .iter()
+        .filter(|check| !check.passed)
+        .collect();
+    if args.check && !failed.is_empty() {
+        return Err(Failure::Checks {
+            failed: failed
+                .into_iter()
+                .map(reports::terminal::check_line)
+                .collect(),
+            all: results.checks.len(),
+        });
+    }
+    Ok(())
 }
 
 /// Each mode once, in the order of reports.
@@ -127,6 +145,7 @@ fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
         RunError::Interrupted => Failure::Interrupted,
         RunError::Panicked {
             mode,
+            neighbours,
             replication,
             seed,
             ..
@@ -135,6 +154,9 @@ fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
             words.extend(input::measure_words(&args.measure));
             words.extend([format!("--mode={mode}"), format!("--seed={seed}")]);
             words.push(format!("--replication={replication}"));
+            if *neighbours {
+                words.push("--neighbours".to_owned());
+            }
             let words: Vec<_> = words.iter().map(|word| input::shell_word(word)).collect();
             Failure::Bug(format!(
                 "{error}\nto see it again: ecsnet run {}",

@@ -19,6 +19,13 @@ pub(crate) enum Failure {
     BadFiles(Vec<Report>),
     /// What is wrong has been said on standard output already.
     Refused,
+    /// Assertions of the scenario do not hold.
+    Checks {
+        /// Those that do not, a line each.
+        failed: Vec<String>,
+        /// How many there are.
+        all: usize,
+    },
     /// The user or the system asked to stop.
     Interrupted,
     /// A fault of ecsnet.
@@ -46,6 +53,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::BadInput { .. } | Self::BadFiles(_) | Self::Refused => 2,
+            Self::Checks { .. } => 1,
             // EX_TEMPFAIL of sysexits.h: worth trying again.
             Self::Interrupted => 75,
             Self::Bug(_) => 101,
@@ -64,6 +72,12 @@ impl Failure {
             Self::BadFiles(reports) => {
                 for report in reports {
                     eprint!("{}", render::render(report, colour_on(&io::stderr())));
+                }
+            }
+            Self::Checks { failed, all } => {
+                eprintln!("error: {} of {all} checks do not hold", failed.len());
+                for line in failed {
+                    eprintln!("  {line}");
                 }
             }
             Self::Refused => {}

@@ -259,7 +259,7 @@ fn runs_are_collected_in_order_and_stop_when_asked() {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
-    use crate::run::{Matrix, RunError, execute};
+    use crate::run::{Matrix, Planned, RunError, execute};
 
     let scenario = scenario(DYNAMIC, "");
     let measure = MeasurePlan {
@@ -269,7 +269,11 @@ fn runs_are_collected_in_order_and_stop_when_asked() {
     };
     let lowered = |mode| lower(&scenario, mode, &measure, NonePolicy::AsWritten).unwrap();
     let (host, bridge) = (lowered(Mode::Host), lowered(Mode::Bridge));
-    let plans = [(Mode::Host, &host.plan), (Mode::Bridge, &bridge.plan)];
+    let plans = [&host, &bridge].map(|lowered| Planned {
+        mode: lowered.mode,
+        neighbours: false,
+        plan: &lowered.plan,
+    });
     let digests = |threads, stop: bool| {
         let matrix = Matrix {
             plans: &plans,

@@ -6,17 +6,16 @@ use sim_net::plan::{
     WorkloadKind, WorkloadPlan,
 };
 
-use crate::toml::{self, Party, Scenario};
+use crate::toml::{self, Party};
 
 use super::ports::transport;
 
-/// The workloads of a scenario; `tasks` are the indices of the tasks of each service.
-pub(super) fn lower(scenario: &Scenario, tasks: &[Vec<usize>]) -> Vec<WorkloadPlan> {
-    scenario
-        .workloads
-        .iter()
-        .map(|workload| one(workload, tasks))
-        .collect()
+/// Workloads of a scenario; `tasks` are the indices of the tasks of each service.
+pub(super) fn lower<'a>(
+    workloads: impl Iterator<Item = &'a toml::Workload>,
+    tasks: &[Vec<usize>],
+) -> Vec<WorkloadPlan> {
+    workloads.map(|workload| one(workload, tasks)).collect()
 }
 
 fn one(workload: &toml::Workload, tasks: &[Vec<usize>]) -> WorkloadPlan {

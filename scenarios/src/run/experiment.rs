@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use indexmap::IndexMap;
-use reports::{Experiment, ModeRecord, PlacementRecord, Provenance, Reason};
+use reports::{
+    Experiment, ModeRecord, NeighbourRecord, PlacementRecord, Provenance, Reason, Replication,
+};
 
-use sim_net::plan::Mode;
+use sim_net::plan::{Mode, Plan};
 use sim_net::world::TaskAddress;
 
-use crate::lower::{Lowered, ModeRefusal, Placed};
+use crate::lower::{Lowered, ModeRefusal, Placed, port_conflicts};
+use crate::toml::Scenario;
 
-use super::{Matrix, Run, RunError, execute};
+use super::{Matrix, Planned, Run, RunError, execute, isolation};
 
 /// A mode and what lowering made of it.
 pub type LoweredMode = (Mode, Result<Lowered, ModeRefusal>);
@@ -53,11 +56,13 @@ pub fn default_baseline(modes: &[LoweredMode]) -> Option<Mode> {
         .or(modes.first().map(|(mode, _)| *mode))
 }
 
-/// Runs every replication of every mode that can carry the scenario.
+/// Runs every replication of every mode that can carry the scenario; where it has neighbours, once
+/// without and once with them. `modes` must have been lowered from `scenario`.
 ///
 /// # Errors
 /// As [`execute`].
 pub fn experiment(
+    scenario: &Scenario,
     modes: &[LoweredMode],
     settings: &Settings,
     provenance: Provenance,
@@ -69,7 +74,9 @@ pub fn experiment(
             .iter()
             .filter_map(|(_, lowered)| lowered.as_ref().ok())
     };
-    let plans: Vec<_> = lowered().map(|l| (l.mode, &l.plan)).collect();
+    let mut plans: Vec<_> = lowered().map(|l| planned(l, &l.plan, false)).collect();
+    let quiet = plans.len();
+    plans.extend(lowered().filter_map(|l| Some(planned(l, l.crowded.as_ref()?, true))));
     let Settings {
         baseline,
         replications,
@@ -82,20 +89,61 @@ pub fn experiment(
         seed,
         threads,
     };
-    let mut runs = execute(&matrix, stop, on_run)?.into_iter();
+    let mut runs = execute(&matrix, stop, on_run)?;
+    let mut crowded = runs.split_off(quiet).into_iter();
+    let mut runs = runs.into_iter();
     let mut records = IndexMap::new();
     for (mode, lowered) in modes {
-        let record = match lowered {
+        let mut record = match lowered {
             Ok(lowered) => ran(lowered, runs.next().unwrap_or_default()),
             Err(refusal) => refused(refusal),
         };
+        if matches!(lowered, Ok(lowered) if lowered.crowded.is_some()) {
+            record.crowded = replications(crowded.next().unwrap_or_default());
+        }
+        record.port_conflicts = port_conflicts(scenario, *mode);
         records.insert(mode.name().to_owned(), record);
     }
     Ok(Experiment {
         provenance,
         baseline: baseline.name().to_owned(),
+        neighbours: neighbours(scenario),
         modes: records,
     })
+}
+
+/// How many runs of each replication there are: modes that can carry the scenario, twice with
+/// neighbours.
+#[must_use]
+pub fn runs_per_replication(modes: &[LoweredMode]) -> usize {
+    let lowered = modes
+        .iter()
+        .filter_map(|(_, lowered)| lowered.as_ref().ok());
+    lowered.map(|l| 1 + usize::from(l.crowded.is_some())).sum()
+}
+
+fn planned<'a>(lowered: &Lowered, plan: &'a Plan, neighbours: bool) -> Planned<'a> {
+    Planned {
+        mode: lowered.mode,
+        neighbours,
+        plan,
+    }
+}
+
+fn neighbours(scenario: &Scenario) -> Vec<NeighbourRecord> {
+    let victim = |&index: &usize| scenario.workloads[index].name.clone();
+    scenario
+        .neighbours
+        .iter()
+        .map(|neighbour| NeighbourRecord {
+            name: neighbour.workload.name.clone(),
+            victims: neighbour.victims.iter().map(victim).collect(),
+        })
+        .collect()
+}
+
+fn replications(runs: Vec<Run>) -> Vec<Replication> {
+    runs.into_iter().map(|run| run.replication).collect()
 }
 
 /// Where each task runs, with the address that it got.
@@ -149,14 +197,15 @@ fn ran(lowered: &Lowered, runs: Vec<Run>) -> ModeRecord {
         .map(|run| run.addresses.as_slice())
         .unwrap_or_default();
     let placement = placement(lowered, addresses);
-    let replications = runs.into_iter().map(|run| run.replication).collect();
-    let density = lowered.density.clone();
+    let of_task = |a: &TaskAddress| Some((a.task.clone(), a.address?.to_string()));
     ModeRecord {
         deployable: true,
-        reason: None,
         placement,
-        density,
-        replications,
+        density: lowered.density.clone(),
+        addresses: addresses.iter().filter_map(of_task).collect(),
+        tasks: isolation::tasks(&lowered.plan),
+        replications: replications(runs),
+        ..ModeRecord::default()
     }
 }
 
@@ -173,8 +222,6 @@ fn refused(refusal: &ModeRefusal) -> ModeRecord {
             message,
             place,
         }),
-        placement: Vec::new(),
-        density: None,
-        replications: Vec::new(),
+        ..ModeRecord::default()
     }
 }

@@ -6,6 +6,7 @@ use crate::diagnostic::{Problem, Report};
 use crate::document::reader::{At, FromNode, Reader, whole_number, wrong_kind};
 use crate::document::{Node, Value, toml};
 
+use super::checks;
 use super::spec::{
     AwsvpcSpec, CallSpec, CapacitySpec, ClientSpec, ConnectionsSpec, JitterSpec, LatencySpec,
     MeasureSpec, Ports, RuleSpec, ScenarioSpec, SecurityGroupSpec, ServiceSpec, SubnetSpec,
@@ -41,6 +42,8 @@ fn scenario(reader: &mut Reader<'_>) -> ScenarioSpec {
         service: reader.tables("service", service),
         client: reader.tables("client", client),
         workload: reader.tables("workload", workload),
+        neighbour: reader.tables("neighbour", checks::neighbour),
+        check: reader.tables("check", checks::check),
         measure: reader.table("measure", |reader| Some(measure(reader))),
     };
     reader.refuse_unknown();
@@ -195,6 +198,13 @@ fn client(reader: &mut Reader<'_>) -> Option<ClientSpec> {
 }
 
 fn workload(reader: &mut Reader<'_>) -> Option<WorkloadSpec> {
+    let spec = workload_keys(reader);
+    reader.refuse_unknown();
+    spec
+}
+
+/// The keys of a workload, in a table that may have others.
+pub(super) fn workload_keys(reader: &mut Reader<'_>) -> Option<WorkloadSpec> {
     let name = required(reader, "name", name, "name the workload: name = \"browse\"");
     let to = required(reader, "to", FromNode::from_node, TO_HELP);
     let spec = WorkloadSpec {
@@ -220,7 +230,6 @@ fn workload(reader: &mut Reader<'_>) -> Option<WorkloadSpec> {
         size: size(reader, "size", 1024 * 1024 * MIB),
         interval: duration(reader, "interval", 0, 3600 * S),
     };
-    reader.refuse_unknown();
     (name.is_some() && to.is_some()).then_some(spec)
 }
 
@@ -310,7 +319,7 @@ fn ratio(reader: &mut Reader<'_>, key: &'static str, most: u64) -> Option<At<Rat
 }
 
 /// Reads a key that must be there.
-fn required<T>(
+pub(super) fn required<T>(
     reader: &mut Reader<'_>,
     key: &'static str,
     read: impl FnOnce(&Node) -> Result<T, Problem>,
@@ -324,7 +333,7 @@ fn required<T>(
 }
 
 /// A text for people.
-fn title(node: &Node) -> Result<String, Problem> {
+pub(super) fn title(node: &Node) -> Result<String, Problem> {
     let title = String::from_node(node)?;
     if title.trim().is_empty() {
         return Err(Problem::new("empty", "the name is empty").with_help("give one, or drop it"));
@@ -333,7 +342,7 @@ fn title(node: &Node) -> Result<String, Problem> {
 }
 
 /// A name, such as other parts of the file can refer to.
-fn name(node: &Node) -> Result<String, Problem> {
+pub(super) fn name(node: &Node) -> Result<String, Problem> {
     const LONGEST: usize = 64;
     let name = String::from_node(node)?;
     let help = "give a name of letters, digits, `-`, `_` and `.`";

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sim_core::{ByteSize, PacketRate, SimDuration};
 use sim_net::vpc::RegionPlan;
 
+use crate::assert::Check;
 use crate::ecs::{Mode, Protocol, TaskDefinition};
 use crate::instance_types::InstanceType;
 
@@ -25,6 +26,10 @@ pub struct Scenario {
     pub clients: Vec<Client>,
     /// The load.
     pub workloads: Vec<Workload>,
+    /// Load that disturbs others, in runs of its own.
+    pub neighbours: Vec<Neighbour>,
+    /// What is asserted of the results.
+    pub checks: Vec<Check>,
     /// What is measured, and for how long.
     pub measure: Measure,
     /// Defaults that a reader of the results should know of, in sentences.
@@ -121,6 +126,15 @@ pub struct Workload {
     pub to: Target,
     /// What it does.
     pub kind: WorkloadKind,
+}
+
+/// A load that is there to disturb others.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// The load.
+    pub workload: Workload,
+    /// Indices of the workloads that it is meant to disturb; never empty.
+    pub victims: Vec<usize>,
 }
 
 /// Who takes part in a workload.

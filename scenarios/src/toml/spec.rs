@@ -9,6 +9,7 @@ use sim_core::{ByteSize, PacketRate, Ratio, SimDuration};
 use crate::document::reader::At;
 use crate::ecs::Mode;
 
+pub use super::checks::{CheckSpec, NeighbourSpec};
 pub use super::words::{
     ArrivalsWord, DirectionWord, DistributionWord, KindWord, ProtocolWord, RuleProtocol,
 };
@@ -33,6 +34,12 @@ pub struct ScenarioSpec {
     /// The load. Default: none.
     #[schemars(default)]
     pub workload: Vec<WorkloadSpec>,
+    /// Load that disturbs others: every mode runs without it and with it. Default: none.
+    #[schemars(default)]
+    pub neighbour: Vec<NeighbourSpec>,
+    /// What is asserted of the results. Default: nothing.
+    #[schemars(default)]
+    pub check: Vec<CheckSpec>,
     /// What is measured, and for how long. Default: as the fields say.
     pub measure: Option<MeasureSpec>,
 }

@@ -10,6 +10,7 @@ use super::ReadFile;
 use super::scenario::{Measure, Scenario};
 use super::spec::{MeasureSpec, ScenarioSpec};
 
+mod checks;
 mod compute;
 mod network;
 mod workload;
@@ -47,6 +48,9 @@ pub fn validate(
         clients: &clients,
     };
     let workloads = workload::workloads(&spec.workload, &parties, &mut context);
+    let neighbours = checks::neighbours(spec, &workloads, &parties, &mut context);
+    let known = checks::known(&parties, &capacity, &workloads, &neighbours);
+    let checks = checks::checks(&spec.check, known.as_ref(), &mut context);
     let assumptions = context.assumptions;
     let services: Option<Vec<_>> = services.into_iter().collect();
     let clients: Option<Vec<_>> = clients.into_iter().collect();
@@ -60,6 +64,8 @@ pub fn validate(
         services: services?,
         clients: clients?,
         workloads,
+        neighbours,
+        checks,
         measure: measure(spec.measure.as_ref()),
         assumptions,
         inputs,

@@ -399,8 +399,12 @@ pub(super) fn names_apart(
     let clients = spec.client.iter().map(|client| client.name.clone());
     let names: Vec<At<String>> = services.chain(clients).collect();
     context.apart("services or clients", names.iter());
+    let neighbours = spec.neighbour.iter().map(|neighbour| &neighbour.workload);
     context.apart(
         "workloads",
-        spec.workload.iter().map(|workload| &workload.name),
+        spec.workload
+            .iter()
+            .chain(neighbours)
+            .map(|workload| &workload.name),
     );
 }
