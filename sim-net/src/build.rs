@@ -107,6 +107,42 @@ impl BuildError {
 /// If the plan contradicts itself, a port is taken twice, or a subnet is full.
 pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, BuildError> {
     let streams = Streams::for_replication(master_seed, replication);
+    let Assembly {
+        machines,
+        starts,
+        reach,
+        placements,
+        times,
+        fabric,
+        ..
+    } = assemble(plan, streams)?;
+    let mut machines = machines;
+    for machine in &mut machines {
+        machine.measured = (times.start, times.end);
+    }
+    let mut engine = Engine::new(machines, fabric.min_latency());
+    start(&mut engine, &starts);
+    Ok(World::new(engine, plan, reach, placements, times))
+}
+
+/// The machines of a plan with everything on them, and where things are.
+pub(crate) struct Assembly {
+    /// Instances, micro-VMs, other machines.
+    pub(crate) machines: Vec<Machine>,
+    /// By task and container.
+    pub(crate) sites: Vec<Vec<Site>>,
+    /// Number of the first machine that ECS does not manage.
+    pub(crate) first_host: usize,
+    starts: Vec<Vec<AppId>>,
+    /// Whether each workload can be measured, and whether each probe was started.
+    reach: (Vec<crate::world::Reach>, Vec<bool>),
+    placements: Vec<TaskAddress>,
+    times: Times,
+    fabric: Arc<crate::vpc::Fabric>,
+}
+
+/// Lays out a plan without starting anything.
+pub(crate) fn assemble(plan: &Plan, streams: Streams) -> Result<Assembly, BuildError> {
     let addresses = Addresses::allocate(plan)?;
     let fabric = Arc::new(addresses.fabric(plan)?);
     let rules = addresses.rules(plan);
@@ -129,20 +165,26 @@ pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, B
     };
     let servers = roles::servers(&placed, streams);
     let clients = roles::clients(&placed, streams);
-    roles::start(servers, clients.programs, &mut machines.builders)?;
+    let scanners = roles::scanners(&placed, times.stop);
+    let programs = clients.programs.into_iter().chain(scanners.programs);
+    roles::start(servers, programs, &mut machines.builders)?;
     let placements = placements(plan, &sites, &machines.builders);
+    let first_host = machines.first_host;
     let (machines, starts): (Vec<_>, Vec<_>) = machines
         .builders
         .into_iter()
         .map(|builder| builder.finish())
         .unzip();
-    let mut machines = machines;
-    for machine in &mut machines {
-        machine.measured = (times.start, times.end);
-    }
-    let mut engine = Engine::new(machines, fabric.min_latency());
-    start(&mut engine, &starts);
-    Ok(World::new(engine, plan, clients.reach, placements, times))
+    Ok(Assembly {
+        machines,
+        sites,
+        first_host,
+        starts,
+        reach: (clients.reach, scanners.started),
+        placements,
+        times,
+        fabric,
+    })
 }
 
 /// The times of a run.
@@ -167,30 +209,38 @@ impl Times {
 
 /// The tag of what no workload or probe is accountable for.
 pub(crate) fn idle_tag(plan: &Plan) -> FlowTag {
-    FlowTag::new(plan.workloads.len() + plan.probes.len())
+    FlowTag::new(plan.workloads.len())
 }
 
-/// The tag of a probe.
+/// The tag of a probe. Those of probes are the last, and have no record on every machine.
 pub(crate) fn probe_tag(plan: &Plan, probe: usize) -> FlowTag {
-    FlowTag::new(plan.workloads.len() + probe)
+    FlowTag::new(recorded_tags(plan) + probe)
 }
 
 /// The tag of each call that a workload's servers make, in the order of its calls. It is not the
 /// workload's own: a server that is both asked and called, or called twice, tells them apart by it.
 pub(crate) fn call_tags(plan: &Plan, workload: usize) -> impl Iterator<Item = FlowTag> + use<> {
-    let calls = |workload: &WorkloadPlan| match &workload.kind {
+    let first = idle_tag(plan).index() + 1 + calls(&plan.workloads[..workload]);
+    let count = calls(&plan.workloads[workload..=workload]);
+    (first..first + count).map(FlowTag::new)
+}
+
+fn calls(workloads: &[WorkloadPlan]) -> usize {
+    let of = |workload: &WorkloadPlan| match &workload.kind {
         WorkloadKind::Request(request) => request.calls.len(),
         WorkloadKind::Bulk { .. } => 0,
     };
-    let before: usize = plan.workloads[..workload].iter().map(calls).sum();
-    let first = idle_tag(plan).index() + 1 + before;
-    (first..first + calls(&plan.workloads[workload])).map(FlowTag::new)
+    workloads.iter().map(of).sum()
+}
+
+/// How many tags have a record.
+fn recorded_tags(plan: &Plan) -> usize {
+    idle_tag(plan).index() + 1 + calls(&plan.workloads)
 }
 
 fn records(plan: &Plan, times: &Times) -> Vec<WorkloadRecord> {
     let record = WorkloadRecord::new(times.start, times.end, times.stop);
-    let calls = (0..plan.workloads.len()).flat_map(|workload| call_tags(plan, workload));
-    vec![record; idle_tag(plan).index() + 1 + calls.count()]
+    vec![record; recorded_tags(plan)]
 }
 
 /// Starts every program with [`crate::app::START`] at time zero.

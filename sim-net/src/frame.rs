@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use sim_core::SimTime;
 
 use crate::ids::FlowTag;
+use crate::reach::Leg;
 
 /// Octets that Ethernet adds to a packet: destination, source, type. No frame check sequence.
 pub const ETHERNET_HEADER: usize = 14;
@@ -65,8 +66,10 @@ pub struct FrameMeta {
     pub dst_mac: Mac,
     /// 802.1Q identifier; 0 where the frame carries no tag.
     pub vlan: u16,
-    /// The workload that the frame belongs to.
+    /// The workload or probe that the frame belongs to.
     pub tag: FlowTag,
+    /// Whether it goes to the one who was asked, or back.
+    pub leg: Leg,
     /// When a stack made the packet.
     pub origin: SimTime,
     /// The router or host that the sending namespace chose to hand the packet to.
@@ -74,7 +77,8 @@ pub struct FrameMeta {
 }
 
 impl FrameMeta {
-    /// The facts of a packet that a stack has just made; the link layer fills in the rest.
+    /// The facts of a packet that a stack has just made for the one who is asked; the link layer
+    /// fills in the rest.
     #[must_use]
     pub fn new(tag: FlowTag, origin: SimTime) -> Self {
         Self {
@@ -82,9 +86,22 @@ impl FrameMeta {
             dst_mac: Mac::default(),
             vlan: 0,
             tag,
+            leg: Leg::Forward,
             origin,
             next_hop: Ipv4Addr::UNSPECIFIED,
         }
+    }
+
+    /// The facts of a packet that has just been made to answer the one with these facts.
+    #[must_use]
+    pub fn answering(&self, origin: SimTime) -> Self {
+        Self::new(self.tag, origin).on(self.leg.reversed())
+    }
+
+    /// The same on this leg.
+    #[must_use]
+    pub fn on(self, leg: Leg) -> Self {
+        Self { leg, ..self }
     }
 }
 

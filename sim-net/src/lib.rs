@@ -12,6 +12,7 @@ pub mod app;
 pub mod build;
 pub mod cost;
 pub mod cpu;
+mod deadlines;
 pub mod eni;
 pub mod frame;
 pub mod headers;

@@ -74,7 +74,7 @@ pub struct Plan {
     pub workloads: Vec<WorkloadPlan>,
     /// Ports that something listens on beside those that containers publish and workloads name.
     pub listeners: Vec<ListenerPlan>,
-    /// Single attempts to reach an address, each made once.
+    /// Single attempts to reach an address, each made once. They start [`PROBE_GAP`] apart, in order.
     pub probes: Vec<ProbePlan>,
     /// What is measured when.
     pub measure: MeasurePlan,
@@ -90,6 +90,26 @@ pub struct MeasurePlan {
     pub duration: SimDuration,
     /// Simulated time after it, in which what is under way may end.
     pub cooldown: SimDuration,
+}
+
+/// Time between the starts of two probes of a plan. Assumed: whatever they ask, one machine answers
+/// that many without a full receive ring.
+pub const PROBE_GAP: SimDuration = SimDuration::from_us(100);
+
+/// How long a probe waits for an answer: a lost SYN is sent again after one second (RFC 6298), and
+/// half a second is left for the answer to it. A run that ends earlier ends its probes.
+pub const PROBE_TIMEOUT: SimDuration = SimDuration::from_ms(1_500);
+
+impl MeasurePlan {
+    /// A run that is long enough for this many probes, and measures nothing else.
+    #[must_use]
+    pub fn for_probes(probes: usize) -> Self {
+        Self {
+            warmup: SimDuration::ZERO,
+            duration: PROBE_GAP * probes as u64,
+            cooldown: PROBE_TIMEOUT + PROBE_GAP,
+        }
+    }
 }
 
 /// Bandwidth of a machine, each direction; `None` in a [`HostPlan`] means without limit.

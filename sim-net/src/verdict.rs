@@ -131,6 +131,8 @@ drop_reasons! {
     ListenBacklogFull => "listen_backlog_full",
     /// The socket's receive buffer was full.
     SocketBufferFull => "socket_buffer_full",
+    /// An answer came from another address than the one that was asked, or to one that did not ask.
+    UnexpectedReply => "unexpected_reply",
     /// Not an IPv4 packet that the stack can read.
     Malformed => "malformed",
 }

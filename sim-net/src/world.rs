@@ -11,7 +11,7 @@ use crate::build::{Times, call_tags};
 use crate::cpu::{Component, HopTable};
 use crate::ids::FlowTag;
 use crate::machine::{
-    CapturedPacket, ErrorKind, FrameCounts, Machine, ProbeResult, WorkloadRecord,
+    CapturedPacket, ErrorKind, FrameCounts, Machine, ProbeNote, ProbeResult, WorkloadRecord,
 };
 use crate::plan::{Plan, WorkloadKind, WorkloadPlan};
 use crate::stack::StackWorker;
@@ -113,7 +113,8 @@ pub struct World {
     worker: StackWorker,
     /// Name of each workload, and whether it is a transfer.
     workloads: Vec<(String, bool)>,
-    probes: usize,
+    /// Of each probe, whether its target has an address.
+    probes: Vec<bool>,
     /// The tags of each workload: its own, and those of the calls that its servers make.
     tags: Vec<Vec<FlowTag>>,
     reach: Vec<Reach>,
@@ -129,7 +130,7 @@ impl World {
     pub(crate) fn new(
         engine: Engine<Machine>,
         plan: &Plan,
-        reach: Vec<Reach>,
+        (reach, probes): (Vec<Reach>, Vec<bool>),
         placements: Vec<TaskAddress>,
         times: Times,
     ) -> Self {
@@ -145,7 +146,7 @@ impl World {
                 .iter()
                 .map(|w| (w.name.clone(), is_transfer(w)))
                 .collect(),
-            probes: plan.probes.len(),
+            probes,
             tags: (0..plan.workloads.len())
                 .map(|index| tags(plan, index))
                 .collect(),
@@ -196,6 +197,7 @@ impl World {
         let mut drops = DropCounters::default();
         let mut captured = Vec::new();
         let mut records: Option<Vec<WorkloadRecord>> = None;
+        let mut notes = vec![ProbeNote::default(); self.probes.len()];
         let mut hops: Option<HopTable> = None;
         for machine in machines {
             drops.merge(&machine.account.drops);
@@ -204,7 +206,10 @@ impl World {
                 Some(mine) => mine.merge(machine.hops()),
             }
             captured.extend(machine.captured());
-            let theirs = machine.into_records();
+            let (theirs, seen) = machine.into_records();
+            for (probe, note) in seen.iter() {
+                notes[probe].merge(note);
+            }
             match &mut records {
                 None => records = Some(theirs),
                 Some(mine) => mine.iter_mut().zip(&theirs).for_each(|(a, b)| a.merge(b)),
@@ -225,9 +230,7 @@ impl World {
         Outcome {
             interrupted: stats.stopped == StopReason::Interrupted,
             workloads: self.workloads.iter().enumerate().map(workload).collect(),
-            probes: (0..self.probes)
-                .map(|i| probe_result(&self.reach, &records, self.workloads.len() + i))
-                .collect(),
+            probes: self.probes.iter().zip(&notes).map(probe_result).collect(),
             placements: self.placements,
             drops,
             frames,
@@ -338,16 +341,12 @@ fn final_reach(
     }
 }
 
-fn probe_result(reach: &[Reach], records: &[WorkloadRecord], index: usize) -> ProbeResult {
-    let record = &records[index];
-    if reach[index] != Reach::Measured {
-        return ProbeResult::Failed(ErrorKind::NetworkUnreachable);
+fn probe_result((&started, note): (&bool, &ProbeNote)) -> ProbeResult {
+    if started {
+        return note.result();
     }
-    match record.probe {
-        Some(Ok(())) => ProbeResult::Reached {
-            source_seen: record.source_seen,
-        },
-        Some(Err(kind)) => ProbeResult::Failed(kind),
-        None => ProbeResult::Failed(ErrorKind::TimedOut),
+    ProbeResult::Failed {
+        kind: ErrorKind::NetworkUnreachable,
+        dropped: None,
     }
 }

@@ -8,8 +8,8 @@ mod bulk;
 mod client;
 mod load;
 mod os;
-mod probe;
 mod proxy;
+mod scanner;
 mod server;
 mod udp_client;
 
@@ -19,8 +19,8 @@ pub use self::bulk::{BulkClient, BulkConfig};
 pub use self::client::{RequestClient, RequestClientConfig};
 pub use self::load::Generator;
 pub use self::os::{Buffers, Os, udp_options};
-pub use self::probe::Probe;
 pub use self::proxy::{Proxy, UdpProxy};
+pub use self::scanner::{Scan, Scanner, start_of};
 pub use self::server::{Call, Role, Server};
 pub use self::udp_client::{UdpClient, UdpClientConfig};
 use crate::ids::FlowTag;
@@ -49,8 +49,8 @@ pub enum App {
     UdpClient(Box<UdpClient>),
     /// A transfer.
     Bulk(Box<BulkClient>),
-    /// One attempt to reach an address.
-    Probe(Probe),
+    /// The probes of a namespace.
+    Scanner(Box<Scanner>),
     /// A listening server, TCP or UDP.
     Server(Box<Server>),
     /// Docker's userland proxy for a TCP port.
@@ -66,7 +66,7 @@ impl App {
             Self::Client(app) => app.on_event(event, os),
             Self::UdpClient(app) => app.on_event(event, os),
             Self::Bulk(app) => app.on_event(event, os),
-            Self::Probe(app) => app.on_event(event, os),
+            Self::Scanner(app) => app.on_event(event, os),
             Self::Server(app) => app.on_event(event, os),
             Self::Proxy(app) => app.on_event(event, os),
             Self::UdpProxy(app) => app.on_event(event, os),

@@ -7,6 +7,7 @@ use sim_core::{SimDuration, SimTime};
 use crate::cost::{Charge, Primitive};
 use crate::ids::{AppId, ConnId, FlowTag, NetnsId, UdpId};
 use crate::machine::{Env, ErrorKind, Event, Machine, WorkloadRecord};
+use crate::reach::Leg;
 use crate::stack::{Datagram, SocketError, SocketOptions};
 
 /// IPv4 and UDP headers, in octets.
@@ -81,6 +82,28 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
             .account
             .record(tag)
             .expect("every tag has a record")
+    }
+
+    /// The other end of a connection or datagram of `tag` has this address.
+    pub fn seen(&mut self, tag: FlowTag, addr: Ipv4Addr) {
+        self.machine.account.seen(tag, addr);
+    }
+
+    /// A probe has ended.
+    pub fn found(&mut self, tag: FlowTag, result: Result<(), ErrorKind>) {
+        if let Some(probe) = self.machine.account.probe(tag) {
+            self.machine.account.probes.found(probe, result);
+        }
+    }
+
+    /// A probe for `to` could not be sent: notes why the namespace has no way for it, if so.
+    pub fn not_sent(&mut self, tag: FlowTag, to: Ipv4Addr) {
+        let now = self.now();
+        if let Some(reason) = self.machine.no_way(self.netns, to)
+            && let Some(probe) = self.machine.account.probe(tag)
+        {
+            self.machine.account.probes.not_sent(probe, now, reason);
+        }
     }
 
     /// Asks to be told `token` at `at`.
@@ -217,8 +240,7 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
     ///
     /// # Errors
     /// If no port is left.
-    pub fn bind_udp(&mut self, tag: FlowTag) -> Result<UdpId, ErrorKind> {
-        let options = udp_options(tag);
+    pub fn bind_udp(&mut self, options: SocketOptions) -> Result<UdpId, ErrorKind> {
         let stack = &mut self.machine.netns[self.netns].stack;
         stack
             .bind_udp(self.app, None, 0, options)
@@ -237,6 +259,32 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
         header: u64,
         tag: FlowTag,
     ) -> Result<(), ErrorKind> {
+        self.udp_send_on(udp, to, (len, header), tag, Leg::Forward)
+    }
+
+    /// The same to somebody who has asked.
+    ///
+    /// # Errors
+    /// As [`Os::udp_send`].
+    pub fn udp_answer(
+        &mut self,
+        udp: UdpId,
+        to: SocketAddrV4,
+        len: usize,
+        header: u64,
+        tag: FlowTag,
+    ) -> Result<(), ErrorKind> {
+        self.udp_send_on(udp, to, (len, header), tag, Leg::Return)
+    }
+
+    fn udp_send_on(
+        &mut self,
+        udp: UdpId,
+        to: SocketAddrV4,
+        (len, header): (usize, u64),
+        tag: FlowTag,
+        leg: Leg,
+    ) -> Result<(), ErrorKind> {
         self.machine.meter_mut().set_tag(tag);
         self.charge(Primitive::SyscallSend);
         self.machine
@@ -247,7 +295,14 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
             return Err(ErrorKind::MessageTooLong);
         }
         self.machine
-            .udp_send(self.env, self.netns, udp, (src, to), (len, header), tag)
+            .udp_send(
+                self.env,
+                self.netns,
+                udp,
+                (src, to),
+                (len, header),
+                (tag, leg),
+            )
             .map_err(error_kind)
     }
 

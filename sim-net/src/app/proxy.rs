@@ -7,7 +7,7 @@ use std::net::SocketAddrV4;
 
 use sim_core::LookupMap;
 
-use super::{AppEvent, Buffers, Os};
+use super::{AppEvent, Buffers, Os, udp_options};
 use crate::cost::Primitive;
 use crate::ids::{ConnId, FlowTag, UdpId};
 use crate::stack::SocketEvent;
@@ -42,6 +42,12 @@ impl Proxy {
             to,
             sides: LookupMap::default(),
         }
+    }
+
+    /// The container's address and port.
+    #[must_use]
+    pub fn target(&self) -> SocketAddrV4 {
+        self.to
     }
 
     /// The buffers of the connections that it accepts.
@@ -178,25 +184,31 @@ impl UdpProxy {
         }
     }
 
+    /// The container's address and port.
+    #[must_use]
+    pub fn target(&self) -> SocketAddrV4 {
+        self.to
+    }
+
     pub(super) fn on_event(&mut self, event: AppEvent, os: &mut Os<'_, '_, '_>) {
         let AppEvent::Socket(SocketEvent::UdpReadable { udp, .. }) = event else {
             return;
         };
         while let Some(datagram) = os.udp_recv(udp) {
             os.charge(Primitive::ProxyRelay);
-            let (socket, to) = if udp == self.listening {
+            if udp == self.listening {
                 let Some(socket) = self.socket_for(datagram.from, datagram.tag, os) else {
                     continue;
                 };
-                (socket, self.to)
+                // What finds no way is lost, as a datagram may be.
+                let _ = os.udp_send(socket, self.to, datagram.len, datagram.header, datagram.tag);
             } else {
                 let Some(&client) = self.back.get(&udp) else {
                     continue;
                 };
-                (self.listening, client)
-            };
-            // What finds no way is lost, as a datagram may be.
-            let _ = os.udp_send(socket, to, datagram.len, datagram.header, datagram.tag);
+                let (socket, len, header) = (self.listening, datagram.len, datagram.header);
+                let _ = os.udp_answer(socket, client, len, header, datagram.tag);
+            }
         }
     }
 
@@ -209,7 +221,7 @@ impl UdpProxy {
         if let Some(&socket) = self.clients.get(&client) {
             return Some(socket);
         }
-        let socket = os.bind_udp(tag).ok()?;
+        let socket = os.bind_udp(udp_options(tag)).ok()?;
         self.clients.insert(client, socket);
         self.back.insert(socket, client);
         Some(socket)

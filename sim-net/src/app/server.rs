@@ -183,7 +183,7 @@ impl Server {
     fn accept(&mut self, conn: ConnId, os: &mut Os<'_, '_, '_>) {
         let tag = os.accept(conn);
         if let Some(peer) = os.peer(conn) {
-            os.record(tag).source_seen = Some(*peer.ip());
+            os.seen(tag, *peer.ip());
         }
         let unsent = match self.role(tag) {
             Some(Role::Source { bytes }) => bytes.unwrap_or(u64::MAX),
@@ -261,7 +261,7 @@ impl Server {
         while let Some(datagram) = os.udp_recv(udp) {
             let tag = datagram.tag;
             let now = os.now();
-            os.record(tag).source_seen = Some(*datagram.from.ip());
+            os.seen(tag, *datagram.from.ip());
             match self.role(tag) {
                 Some(Role::Answer { .. }) => {
                     let client = Client::Udp(udp, datagram.from, datagram.header);
@@ -274,7 +274,7 @@ impl Server {
                 Some(Role::Sink) => os.record(tag).received(now, datagram.len),
                 // An echo that finds no way back is lost, as the answer to any request may be.
                 _ => {
-                    let _ = os.udp_send(udp, datagram.from, datagram.len, datagram.header, tag);
+                    let _ = os.udp_answer(udp, datagram.from, datagram.len, datagram.header, tag);
                 }
             }
         }
@@ -357,7 +357,7 @@ impl Server {
             }
             Client::Udp(udp, to, header) => {
                 // A response that finds no way is lost; the client's time-out says so.
-                let _ = os.udp_send(udp, to, response, header, job.tag);
+                let _ = os.udp_answer(udp, to, response, header, job.tag);
             }
         }
     }

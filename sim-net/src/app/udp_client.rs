@@ -5,7 +5,7 @@ use std::net::SocketAddrV4;
 
 use sim_core::{SimDuration, SimTime};
 
-use super::{AppEvent, Generator, Os, START};
+use super::{AppEvent, Generator, Os, START, udp_options};
 use crate::ids::{FlowTag, UdpId};
 use crate::machine::ErrorKind;
 use crate::stack::SocketEvent;
@@ -68,7 +68,7 @@ impl UdpClient {
     pub(super) fn on_event(&mut self, event: AppEvent, os: &mut Os<'_, '_, '_>) {
         match event {
             AppEvent::Timer(START) => {
-                self.socket = os.bind_udp(self.config.tag).ok();
+                self.socket = os.bind_udp(udp_options(self.config.tag)).ok();
                 self.load.arm(os, ARRIVAL);
                 os.timer(os.now() + self.config.timeout / 2, SWEEP);
             }

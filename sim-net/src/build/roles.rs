@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use sim_core::{ByteSize, SimDuration, Streams};
+use sim_core::{ByteSize, SimDuration, SimTime, Streams};
 
 use super::targets::Placed;
 use super::{BuildError, call_tags, probe_tag};
 use crate::app::{
-    App, BulkClient, BulkConfig, Call, Generator, Probe, RequestClient, RequestClientConfig, Role,
-    UdpClient, UdpClientConfig,
+    App, BulkClient, BulkConfig, Call, Generator, RequestClient, RequestClientConfig, Role, Scan,
+    Scanner, UdpClient, UdpClientConfig, start_of,
 };
 use crate::headers::Protocol;
 use crate::ids::{FlowTag, NetnsId};
@@ -38,11 +38,19 @@ pub(super) struct Program {
     app: App,
 }
 
-/// The clients, and whether each workload and probe can reach anything at all.
+/// The clients, and whether each workload can reach anything at all.
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) programs: Vec<Program>,
     pub(super) reach: Vec<Reach>,
+}
+
+/// The programs that make probes, and of each probe whether there is one: its target may have no
+/// address.
+#[derive(Debug)]
+pub(super) struct Scanners {
+    pub(super) programs: Vec<Program>,
+    pub(super) started: Vec<bool>,
 }
 
 fn octets(size: ByteSize) -> usize {
@@ -188,7 +196,7 @@ fn call(placed: &Placed<'_>, from: Place, plan: &CallPlan, tag: FlowTag) -> Call
     Call::new(tag, targets, octets(plan.request), octets(plan.response))
 }
 
-/// The clients of all workloads, and the probes.
+/// The clients of all workloads.
 pub(super) fn clients(placed: &Placed<'_>, streams: Streams) -> Clients {
     let mut clients = Clients {
         programs: Vec::new(),
@@ -198,25 +206,37 @@ pub(super) fn clients(placed: &Placed<'_>, streams: Streams) -> Clients {
         let reach = workload_clients(placed, index, workload, streams, &mut clients.programs);
         clients.reach.push(reach);
     }
-    for (index, probe) in placed.plan.probes.iter().enumerate() {
-        let (machine, netns) = placed.namespace(probe.from);
-        let Some(addr) = placed.probe_addr(probe.to) else {
-            clients.reach.push(Reach::Isolated {
-                reason: "the target has no address".into(),
-            });
-            continue;
-        };
-        let tag = probe_tag(placed.plan, index);
-        let to = SocketAddrV4::new(addr, probe.port);
-        let app = App::Probe(Probe::new(tag, to, probe.protocol));
-        clients.programs.push(Program {
-            machine,
-            netns,
-            app,
-        });
-        clients.reach.push(Reach::Measured);
-    }
     clients
+}
+
+/// The programs that make the probes: one in each namespace that has any.
+pub(super) fn scanners(placed: &Placed<'_>, stop: SimTime) -> Scanners {
+    let probes = &placed.plan.probes;
+    let first_tag = probe_tag(placed.plan, 0).index();
+    let mut started = Vec::with_capacity(probes.len());
+    let mut scans: BTreeMap<(usize, NetnsId), Vec<Scan>> = BTreeMap::new();
+    for (index, probe) in probes.iter().enumerate() {
+        let addr = placed.probe_addr(probe.to);
+        started.push(addr.is_some());
+        let Some(addr) = addr else { continue };
+        let scan = Scan {
+            tag: FlowTag::new(first_tag + index),
+            at: start_of(index, probes.len(), stop),
+            to: SocketAddrV4::new(addr, probe.port),
+            protocol: probe.protocol,
+        };
+        let place = placed.namespace(probe.from);
+        scans.entry(place).or_default().push(scan);
+    }
+    let program = |((machine, netns), scans)| Program {
+        machine,
+        netns,
+        app: App::Scanner(Box::new(Scanner::new(scans))),
+    };
+    Scanners {
+        programs: scans.into_iter().map(program).collect(),
+        started,
+    }
 }
 
 fn workload_clients(
@@ -345,7 +365,7 @@ fn share(load: Load, places: usize) -> Load {
 /// Puts servers and clients on their machines, servers first.
 pub(super) fn start(
     servers: Vec<ServerSpec>,
-    clients: Vec<Program>,
+    clients: impl Iterator<Item = Program>,
     machines: &mut [MachineBuilder],
 ) -> Result<(), BuildError> {
     for server in servers {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use sim_core::{Digest, Histogram, SimDuration, SimTime};
 
 use super::Machine;
+use super::probes::ProbeNotes;
 use crate::frame::{Frame, Mac};
 use crate::ids::{EniId, FlowTag};
 use crate::verdict::{DropCounters, DropReason};
@@ -86,18 +87,6 @@ error_kinds! {
     Unfinished => "unfinished",
 }
 
-/// What one probe found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProbeResult {
-    /// The target answered, and saw this source address.
-    Reached {
-        /// As the target's socket reports it.
-        source_seen: Option<Ipv4Addr>,
-    },
-    /// It did not, for this reason.
-    Failed(ErrorKind),
-}
-
 /// What one workload left behind on one machine.
 #[derive(Clone, Debug)]
 pub struct WorkloadRecord {
@@ -121,8 +110,6 @@ pub struct WorkloadRecord {
     /// Requests answered and the sum of their latencies in ns, by the bin of their due time; the
     /// warm-up included.
     pub series: Vec<(u64, u64)>,
-    /// Whether a probe's connection or answer came.
-    pub probe: Option<Result<(), ErrorKind>>,
     /// Digest of the set of due times, to show that modes share them.
     pub arrivals: u64,
 }
@@ -147,7 +134,6 @@ impl WorkloadRecord {
             reached: false,
             source_seen: None,
             series: vec![(0, 0); BINS + 1],
-            probe: None,
             arrivals: 0,
         }
     }
@@ -216,7 +202,6 @@ impl WorkloadRecord {
             mine.0 += theirs.0;
             mine.1 += theirs.1;
         }
-        self.probe = self.probe.or(other.probe);
         self.arrivals = self.arrivals.wrapping_add(other.arrivals);
     }
 }
@@ -249,8 +234,10 @@ pub struct Account {
     pub delivered: u64,
     /// Frames dropped.
     pub drops: DropCounters,
-    /// One record for each workload and probe, by [`FlowTag`].
+    /// One record for each workload, by [`FlowTag`]. Tags beyond them are those of probes.
     pub records: Vec<WorkloadRecord>,
+    /// What was seen of probes here.
+    pub probes: ProbeNotes,
     /// Frames captured; `None` where nothing is.
     pub captured: Option<Vec<CapturedPacket>>,
 }
@@ -264,6 +251,9 @@ impl Account {
     /// A frame was dropped.
     pub fn dropped(&mut self, now: SimTime, frame: &Frame, reason: DropReason) {
         self.drops.count(reason);
+        if let Some(probe) = self.probe(frame.meta.tag) {
+            self.probes.dropped(probe, now, frame, reason);
+        }
         if let Some(captured) = &mut self.captured {
             captured.push(captured_packet(now, "dropped", frame, Some(reason)));
         }
@@ -272,6 +262,21 @@ impl Account {
     /// The record of a workload.
     pub fn record(&mut self, tag: FlowTag) -> Option<&mut WorkloadRecord> {
         self.records.get_mut(tag.index())
+    }
+
+    /// The number of the probe that a tag belongs to; `None` where it is a workload's.
+    #[must_use]
+    pub fn probe(&self, tag: FlowTag) -> Option<usize> {
+        tag.index().checked_sub(self.records.len())
+    }
+
+    /// A server saw this address at the other end.
+    pub fn seen(&mut self, tag: FlowTag, addr: Ipv4Addr) {
+        if let Some(probe) = self.probe(tag) {
+            self.probes.seen(probe, addr);
+        } else if let Some(record) = self.record(tag) {
+            record.source_seen = Some(addr);
+        }
     }
 }
 
@@ -345,9 +350,10 @@ impl Machine {
             })
     }
 
-    /// The records of the machine's programs, with requests that are still open.
+    /// The records of the machine's programs, with requests that are still open, and what was seen
+    /// of probes.
     #[must_use]
-    pub fn into_records(mut self) -> Vec<WorkloadRecord> {
+    pub fn into_records(mut self) -> (Vec<WorkloadRecord>, ProbeNotes) {
         for slot in self.apps.iter() {
             let Some((tag, due)) = slot.app.as_ref().and_then(crate::app::App::unfinished) else {
                 continue;
@@ -358,7 +364,7 @@ impl Machine {
                 }
             }
         }
-        self.account.records
+        (self.account.records, self.account.probes)
     }
 
     /// Keeps a copy of a frame that passes an interface, where a capture was asked for.

@@ -10,6 +10,7 @@ mod event;
 mod link;
 mod order;
 mod path;
+mod probes;
 mod run;
 mod sockets;
 
@@ -18,10 +19,11 @@ use std::sync::Arc;
 use sim_core::{Context, EntityId, IndexVec, SimTime};
 
 pub use self::account::{
-    Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, ProbeResult, WorkloadRecord,
+    Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, WorkloadRecord,
 };
 pub use self::event::{Event, Message};
 pub use self::order::FlowOrder;
+pub use self::probes::{ProbeNote, ProbeNotes, ProbeResult};
 use crate::app::App;
 use crate::cost::CostProfile;
 use crate::cpu::{Core, Meter};
@@ -30,6 +32,7 @@ use crate::frame::{Frame, FrameStore};
 use crate::ids::{AppId, BridgeId, ConnId, CoreId, EniId, NetnsId};
 use crate::kernel::netns::{BridgeDevice, Netns};
 use crate::stack::{SocketEvent, StackWorker};
+use crate::verdict::DropReason;
 use crate::vpc::{Fabric, FabricPort};
 
 /// An interface of a machine and what the kernel keeps for it.
@@ -186,6 +189,11 @@ impl Machine {
     ) -> Option<(std::net::Ipv4Addr, usize)> {
         let hop = self.route(netns, dst).ok()?;
         Some((hop.src, self.netns[netns].ifaces[hop.iface].mtu))
+    }
+
+    /// Why a namespace has no way to `dst`; `None` where it has one.
+    pub(crate) fn no_way(&self, netns: NetnsId, dst: std::net::Ipv4Addr) -> Option<DropReason> {
+        self.route(netns, dst).err()
     }
 
     fn core_entity(&self, core: CoreId) -> EntityId {

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 use super::{Env, Machine};
 use crate::cost::{Charge, Primitive};
-use crate::frame::{Frame, FrameMeta};
+use crate::frame::Frame;
 use crate::headers;
 use crate::ids::{IfaceId, NetnsId};
 use crate::kernel::icmp::{self, Unreachable};
@@ -222,7 +222,7 @@ impl Machine {
         };
         let mut data = env.worker.buffers.take(icmp::MAX_ERROR);
         if icmp::error_about(&frame.data, hop.src, what, &mut data) {
-            let meta = FrameMeta::new(frame.meta.tag, env.ctx.now());
+            let meta = frame.meta.answering(env.ctx.now());
             self.ip_output(env, netns, Frame { data, meta });
         } else {
             env.worker.buffers.give(data);
@@ -232,7 +232,7 @@ impl Machine {
     fn tcp_reset(&mut self, env: &mut Env<'_, '_>, netns: NetnsId, frame: &Frame) {
         let mut data = env.worker.buffers.take(icmp::MAX_ERROR);
         if icmp::reset_for(&frame.data, &mut data) {
-            let meta = FrameMeta::new(frame.meta.tag, env.ctx.now());
+            let meta = frame.meta.answering(env.ctx.now());
             self.ip_output(env, netns, Frame { data, meta });
         } else {
             env.worker.buffers.give(data);

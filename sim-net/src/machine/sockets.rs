@@ -9,6 +9,7 @@ use crate::frame::Frame;
 use crate::headers::{self, Protocol};
 use crate::ids::{ConnId, EniId, FlowTag, NetnsId, UdpId};
 use crate::kernel::netns::IfaceKind;
+use crate::reach::Leg;
 use crate::stack::{SocketError, SocketEvent};
 
 /// Octets in an interface's queue above which connections wait, and below which they go on.
@@ -167,7 +168,7 @@ impl Machine {
         udp: UdpId,
         (src, to): (Ipv4Addr, SocketAddrV4),
         (len, header): (usize, u64),
-        tag: FlowTag,
+        (tag, leg): (FlowTag, Leg),
     ) -> Result<(), SocketError> {
         let now = env.ctx.now();
         let mut emitted = std::mem::take(&mut self.emitted);
@@ -175,6 +176,7 @@ impl Machine {
         let result = stack.udp_send(now, env.worker, udp, src, to, len, header, &mut emitted);
         for frame in &mut emitted {
             frame.meta.tag = tag;
+            frame.meta.leg = leg;
         }
         self.carry_out(env, netns, emitted, Vec::new());
         result

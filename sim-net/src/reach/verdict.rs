@@ -15,6 +15,17 @@ pub enum Leg {
     Return,
 }
 
+impl Leg {
+    /// The other one.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Forward => Self::Return,
+            Self::Return => Self::Forward,
+        }
+    }
+}
+
 /// What becomes of an attempt to reach a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ReachOutcome {

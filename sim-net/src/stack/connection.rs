@@ -32,6 +32,7 @@ use super::sender::Sender;
 use super::worker::Port;
 use crate::frame::{Frame, FrameMeta};
 use crate::ids::{AppId, ConnId, ListenerId};
+use crate::reach::Leg;
 
 /// IPv4 and TCP headers without options.
 pub(super) const HEADERS: usize = 40;
@@ -196,7 +197,11 @@ impl Connection {
     }
 
     pub(super) fn meta(&self, now: SimTime) -> FrameMeta {
-        FrameMeta::new(self.options.tag, now)
+        let leg = match self.origin {
+            Origin::Active => Leg::Forward,
+            Origin::Passive { .. } => Leg::Return,
+        };
+        FrameMeta::new(self.options.tag, now).on(leg)
     }
 
     pub(super) fn state(&self) -> ConnectionState {

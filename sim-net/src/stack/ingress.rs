@@ -91,7 +91,7 @@ impl Stack {
             Waiting::Repeat(ack, tag) => {
                 let mut data = worker.buffers.take(ack.len());
                 data.extend_from_slice(&ack);
-                let meta = FrameMeta::new(tag, now);
+                let meta = FrameMeta::new(tag, now).on(frame.meta.leg.reversed());
                 out.push(Frame { data, meta });
                 return Ok(None);
             }
@@ -185,7 +185,7 @@ fn answer(now: SimTime, worker: &mut StackWorker, frame: &Frame, out: &mut Vec<F
     } else {
         usize::from(u16::MAX)
     };
-    let meta = FrameMeta::new(frame.meta.tag, now);
+    let meta = frame.meta.answering(now);
     let mut nobody = SocketSet::new(Vec::new());
     worker
         .port(mtu)

@@ -31,6 +31,17 @@ pub(super) struct Listener {
     open: bool,
 }
 
+impl Listener {
+    pub(super) fn bound(&self) -> Option<super::Bound> {
+        self.open.then_some(super::Bound {
+            protocol: crate::headers::Protocol::Tcp,
+            addr: self.addr,
+            port: self.port,
+            owner: self.owner,
+        })
+    }
+}
+
 impl Stack {
     /// Listens on `port` of `addr`, or of every address. Accepted connections inherit `options`,
     /// but for the tag, which is that of the SYN: a server works for whoever calls it.

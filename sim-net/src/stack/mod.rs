@@ -53,6 +53,7 @@
 //! 14. *Three repeated acknowledgements of everything but the FIN stop the FIN's timer*: they are
 //!     not shown (`connection`).
 
+mod bound;
 mod clock;
 mod connection;
 mod demux;
@@ -79,6 +80,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use sim_core::SimTime;
 
+pub use bound::Bound;
 use connection::{Cause, Connection, Fate, Identity, Origin};
 use demux::{ConnKey, Connections, Ports};
 pub use error::SocketError;

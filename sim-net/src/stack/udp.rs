@@ -49,6 +49,15 @@ pub(super) struct UdpSocket {
 }
 
 impl UdpSocket {
+    pub(super) fn bound(&self) -> Option<super::Bound> {
+        self.open.then_some(super::Bound {
+            protocol: crate::headers::Protocol::Udp,
+            addr: self.addr,
+            port: self.port,
+            owner: self.owner,
+        })
+    }
+
     fn socket(&mut self) -> &mut Socket<'static> {
         self.sockets.get_mut(self.handle)
     }

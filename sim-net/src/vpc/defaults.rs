@@ -151,6 +151,30 @@ constants! {
     /// Idle time of any other protocol.
     OTHER = "tracking.other", 600 "s", Vendor:
         "Amazon EC2 User Guide, security-group-connection-tracking (2023-06)";
+    /// Lowest port that a NAT gateway gives a connection.
+    NAT_FIRST_PORT = "nat.first_port", 1_024 "", Vendor:
+        "Amazon VPC User Guide, vpc-nat-gateway (2023-06)";
+    /// Connections of a NAT gateway to one destination at a time.
+    NAT_CONNECTIONS = "nat.connections", 55_000 "connections per destination", Vendor:
+        "Amazon VPC User Guide, vpc-nat-gateway (2023-06)";
+    /// Idle time after which a NAT gateway gives a connection up.
+    NAT_IDLE = "nat.idle", 350 "s", Vendor:
+        "Amazon VPC User Guide, nat-gateway-troubleshooting (2023-06)";
+    /// Time that the last packets of a closed connection may take to pass a NAT gateway.
+    NAT_CLOSED = "nat.closed", 10 "s", Assumed:
+        "not published; Linux keeps a reset connection for 10 s (nf_conntrack_proto_tcp.c)";
+    /// Time for which a NAT gateway knows that a connection was idle for too long.
+    NAT_REMEMBERED = "nat.remembered", 3_600 "s", Assumed:
+        "not published; it decides under which reason a late packet counts";
+    /// Rate of a NAT gateway, each direction.
+    NAT_RATE = "nat.rate", 5_000_000_000 "bit/s", Vendor:
+        "Amazon VPC User Guide, vpc-nat-gateway (2023-06); that it grows to 100 Gbit/s is not modelled";
+    /// Packets per second from one interface to the resolver and the metadata service.
+    LINK_LOCAL_RATE = "eni.link_local_rate", 1_024 "packets/s", Vendor:
+        "Amazon VPC User Guide, amazon-vpc-limits (2023-06)";
+    /// Packets to them that may come at once after a pause.
+    LINK_LOCAL_BURST = "eni.link_local_burst", 1_024 "packets", Assumed:
+        "not published; what a count for each second lets through";
 }
 
 /// Bandwidth of one Fargate task size as it was measured.

@@ -10,12 +10,14 @@ mod address;
 pub mod defaults;
 mod fabric;
 pub mod fargate;
+mod nat_gateway;
 mod plan;
 mod port_map;
 mod security_group;
 
 pub use address::{AddressAllocator, AddressError};
 pub use fabric::{Endpoint, EndpointId, Fabric, FabricError, FabricPort, Location, Transit};
+pub use nat_gateway::{NatRefusal, NatTable};
 pub use plan::{
     AclEntryPlan, GatewayEndpointPlan, InternetGatewayPlan, JitterPlan, LatencyPlan, Lifetime,
     NatGatewayPlan, NetworkAclPlan, PeerPlan, PeeringPlan, PrefixListPlan, PublicAddress,

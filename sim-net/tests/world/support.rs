@@ -9,13 +9,15 @@ use sim_net::build::build;
 use sim_net::cost::CostProfile;
 use sim_net::eni::TrackingTimeouts;
 use sim_net::headers::Protocol;
-use sim_net::machine::ProbeResult;
+use sim_net::machine::{ErrorKind, ProbeResult};
 use sim_net::plan::{
     BandwidthPlan, Connections, ContainerPlan, DockerPlan, FargatePlan, HostLocation, HostPlan,
     InstancePlan, Load, MeasurePlan, MetadataPlan, Mode, Place, Plan, PortPlan, ProbeAddress,
     ProbePlan, RequestPlan, ServiceTime, Target, TaskNetworkPlan, TaskPlan, WorkloadKind,
     WorkloadPlan,
 };
+use sim_net::reach::Leg;
+use sim_net::verdict::DropReason;
 use sim_net::vpc::{
     LatencyPlan, Lifetime, PeerPlan, PublicAddress, RegionPlan, RulePlan, SecurityGroupPlan,
     SubnetPlan, VpcPlan,
@@ -255,4 +257,8 @@ pub(crate) fn reached(from: [u8; 4]) -> ProbeResult {
     ProbeResult::Reached {
         source_seen: Some(Ipv4Addr::from(from)),
     }
+}
+
+pub(crate) const fn failed(kind: ErrorKind, dropped: Option<(Leg, DropReason)>) -> ProbeResult {
+    ProbeResult::Failed { kind, dropped }
 }

@@ -7,12 +7,21 @@ use sim_net::build::{BuildError, build};
 use sim_net::headers::Protocol;
 use sim_net::machine::{ErrorKind, ProbeResult};
 use sim_net::plan::{DockerPlan, ListenerPlan, Mode, Place, Plan, ProbeAddress};
+use sim_net::reach::Leg;
+use sim_net::verdict::DropReason;
 
-use crate::support::{app_of, ask, container, plan, reached, target, task};
+use crate::support::{app_of, ask, container, failed, plan, reached, target, task};
 
-const REFUSED: [ProbeResult; 2] = [ProbeResult::Failed(ErrorKind::Refused); 2];
-const SILENT: [ProbeResult; 2] = [ProbeResult::Failed(ErrorKind::TimedOut); 2];
-const UNREACHABLE: [ProbeResult; 2] = [ProbeResult::Failed(ErrorKind::NetworkUnreachable); 2];
+const REFUSED: [ProbeResult; 2] = [failed(ErrorKind::Refused, None); 2];
+const UNREACHABLE: [ProbeResult; 2] = [failed(
+    ErrorKind::NetworkUnreachable,
+    Some((Leg::Forward, DropReason::NoRoute)),
+); 2];
+/// Rules of the instance drop what is asked.
+const FILTERED: [ProbeResult; 2] = [failed(
+    ErrorKind::TimedOut,
+    Some((Leg::Forward, DropReason::FilterForward)),
+); 2];
 
 const CLIENT: Place = Place::Host(0);
 /// The instances' and the client's addresses: the first of each subnet that AWS does not keep, in
@@ -169,7 +178,7 @@ fn a_containers_address_from_outside_is_dropped_silently_unless_the_port_is_publ
             protocol,
         });
     }
-    assert_eq!(ask(&plan, CLIENT, literal(FIRST_CONTAINER), 9000), SILENT);
+    assert_eq!(ask(&plan, CLIENT, literal(FIRST_CONTAINER), 9000), FILTERED);
     assert_eq!(
         ask(&plan, CLIENT, literal(FIRST_CONTAINER), 80),
         both(reached(CLIENT_ADDR))
@@ -207,7 +216,10 @@ fn with_icc_off_containers_do_not_reach_each_other() {
         icc: false,
         ..DockerPlan::default()
     });
-    assert_eq!(ask(&plan, app_of(0), literal(SECOND_CONTAINER), 80), SILENT);
+    assert_eq!(
+        ask(&plan, app_of(0), literal(SECOND_CONTAINER), 80),
+        FILTERED
+    );
 }
 
 #[test]
@@ -360,7 +372,10 @@ fn a_bridge_and_an_awsvpc_task_ask_the_agent_for_credentials_and_a_stranger_cann
     let [tcp, _] = ask(&plan, CLIENT, literal(INSTANCE), 51_678);
     assert_eq!(
         tcp,
-        ProbeResult::Failed(ErrorKind::TimedOut),
+        failed(
+            ErrorKind::TimedOut,
+            Some((Leg::Forward, DropReason::FilterInput))
+        ),
         "introspection from outside"
     );
     let [tcp, _] = ask(&plan, app_of(0), literal(DOCKER0), 51_678);
