@@ -185,18 +185,12 @@ fn interference(page: &mut Page, results: &Results) {
 
 /// Names of all victims, sorted.
 fn victims(results: &Results) -> Vec<&str> {
-    let of = |mode: &'_ ModeResult| {
+    let mut all = results.modes.values().filter_map(|mode| {
         let interference = mode.isolation.as_ref()?.interference.as_ref()?;
-        Some(
-            interference
-                .victims
-                .keys()
-                .map(String::as_str)
-                .collect::<Vec<_>>(),
-        )
-    };
+        Some(interference.victims.keys().map(String::as_str).collect())
+    });
     // Each mode has the same.
-    results.modes.values().find_map(of).unwrap_or_default()
+    all.next().unwrap_or_default()
 }
 
 fn ratio_cell(found: &Interfered) -> Cell {

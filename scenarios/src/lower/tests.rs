@@ -235,7 +235,12 @@ fn modes_and_idle_tasks_share_the_arrivals() {
             .unwrap()
             .plan;
         let stop = std::sync::Arc::default();
-        let outcome = crate::run::execute_one(mode, &plan, 1, replication, None, &stop).unwrap();
+        let planned = crate::run::Planned {
+            mode,
+            neighbours: false,
+            plan: &plan,
+        };
+        let outcome = crate::run::execute_one(planned, 1, replication, None, &stop).unwrap();
         outcome.workloads[0].arrivals
     };
     let first = arrivals(&alone, Mode::Host, 0);

@@ -11,6 +11,7 @@ use reports::{
 };
 
 use sim_net::plan::{Mode, Plan};
+use sim_net::reach::Evaluator;
 use sim_net::world::TaskAddress;
 
 use crate::lower::{Lowered, ModeRefusal, Placed, port_conflicts};
@@ -65,7 +66,7 @@ pub fn experiment(
     scenario: &Scenario,
     modes: &[LoweredMode],
     settings: &Settings,
-    provenance: Provenance,
+    mut provenance: Provenance,
     stop: &Arc<AtomicBool>,
     on_run: &(dyn Fn() + Sync),
 ) -> Result<Experiment, RunError> {
@@ -95,11 +96,15 @@ pub fn experiment(
     let mut records = IndexMap::new();
     for (mode, lowered) in modes {
         let mut record = match lowered {
-            Ok(lowered) => ran(lowered, runs.next().unwrap_or_default()),
+            Ok(lowered) => ran(
+                lowered,
+                runs.next().unwrap_or_default(),
+                &mut provenance.caveats,
+            ),
             Err(refusal) => refused(refusal),
         };
         if matches!(lowered, Ok(lowered) if lowered.crowded.is_some()) {
-            record.crowded = replications(crowded.next().unwrap_or_default());
+            record.crowded = their_replications(crowded.next().unwrap_or_default());
         }
         record.port_conflicts = port_conflicts(scenario, *mode);
         records.insert(mode.name().to_owned(), record);
@@ -142,7 +147,7 @@ fn neighbours(scenario: &Scenario) -> Vec<NeighbourRecord> {
         .collect()
 }
 
-fn replications(runs: Vec<Run>) -> Vec<Replication> {
+fn their_replications(runs: Vec<Run>) -> Vec<Replication> {
     runs.into_iter().map(|run| run.replication).collect()
 }
 
@@ -190,7 +195,7 @@ fn reached_at(placed: &Placed, address: Option<Ipv4Addr>) -> String {
     text
 }
 
-fn ran(lowered: &Lowered, runs: Vec<Run>) -> ModeRecord {
+fn ran(lowered: &Lowered, runs: Vec<Run>, caveats: &mut Vec<String>) -> ModeRecord {
     // Addresses are the same in every replication: they come from the plan.
     let addresses = runs
         .first()
@@ -198,13 +203,29 @@ fn ran(lowered: &Lowered, runs: Vec<Run>) -> ModeRecord {
         .unwrap_or_default();
     let placement = placement(lowered, addresses);
     let of_task = |a: &TaskAddress| Some((a.task.clone(), a.address?.to_string()));
+    let mut addresses: BTreeMap<_, _> = addresses.iter().filter_map(of_task).collect();
+    // A plan that was run can be read as well.
+    let evaluator = Evaluator::new(&lowered.plan).ok();
+    let mut reach = Vec::new();
+    if let Some(evaluator) = &evaluator {
+        addresses.extend(isolation::addresses(&lowered.plan, evaluator));
+        let (attempts, part) = isolation::attempts(&lowered.plan, evaluator);
+        reach = attempts;
+        if let Some(tasks) = part {
+            caveats.push(format!(
+                "{}, reachability: of each service the first {tasks} tasks are looked at",
+                lowered.mode
+            ));
+        }
+    }
     ModeRecord {
         deployable: true,
         placement,
         density: lowered.density.clone(),
-        addresses: addresses.iter().filter_map(of_task).collect(),
+        addresses,
+        reach,
         tasks: isolation::tasks(&lowered.plan),
-        replications: replications(runs),
+        replications: their_replications(runs),
         ..ModeRecord::default()
     }
 }

@@ -134,7 +134,7 @@ pub(super) fn checks(
 }
 
 fn check(spec: &CheckSpec, known: &Known<'_>, context: &mut Context<'_>) -> Option<Check> {
-    let check = match Check::read(&spec.that.value, known) {
+    let mut check = match Check::read(&spec.that.value, known) {
         Ok(check) => check,
         Err(errors) => {
             for error in errors {
@@ -144,18 +144,14 @@ fn check(spec: &CheckSpec, known: &Known<'_>, context: &mut Context<'_>) -> Opti
             return None;
         }
     };
-    Some(Check {
-        name: spec
-            .name
-            .as_ref()
-            .map_or(check.name.clone(), |name| name.value.clone()),
-        because: spec.because.as_ref().map(|because| because.value.clone()),
-        modes: spec
-            .modes
-            .as_ref()
-            .and_then(|modes| self::modes(modes, &check, context)),
-        ..check
-    })
+    if let Some(name) = &spec.name {
+        check.name.clone_from(&name.value);
+    }
+    check.because = spec.because.as_ref().map(|because| because.value.clone());
+    if let Some(modes) = &spec.modes {
+        check.modes = self::modes(modes, &check, context);
+    }
+    Some(check)
 }
 
 fn modes(modes: &[At<Mode>], check: &Check, context: &mut Context<'_>) -> Option<Vec<Mode>> {
