@@ -1,5 +1,7 @@
 //! What modes keep apart, and what a scenario asserts of it.
 
+use std::collections::BTreeMap;
+
 use super::Page;
 use super::text::{Align, Cell, Colour, Table, width};
 use crate::format;
@@ -28,11 +30,9 @@ pub(super) fn isolation(page: &mut Page, results: &Results) {
     }
     let mut block = Block::new("blast radius");
     for (name, isolation) in &modes {
-        for (service, blast) in &isolation.blast_radius {
-            block.line(
-                page,
-                &format!("{name}: {service} reaches {}", blast_in_words(blast)),
-            );
+        if !isolation.blast_radius.is_empty() {
+            let words = blast_in_words(&isolation.blast_radius);
+            block.line(page, &format!("{name}: {words}"));
         }
     }
     let mut block = Block::new("port conflicts");
@@ -116,18 +116,30 @@ fn sentences(exposures: &[Exposure]) -> Vec<String> {
     sentences
 }
 
-fn blast_in_words(blast: &Blast) -> String {
-    let some = blast
-        .parts()
-        .into_iter()
-        .filter(|(_, list)| !list.is_empty());
-    let words: Vec<String> = some
-        .map(|(what, list)| format!("{what}: {}", list.join(", ")))
-        .collect();
-    match words.is_empty() {
-        true => "nothing".to_owned(),
-        false => words.join("; "),
+/// How many ports a break-in reaches, by service, and of what kinds they are; services that reach
+/// the same kinds together.
+fn blast_in_words(radius: &BTreeMap<String, Blast>) -> String {
+    let mut by_kinds: Vec<(String, Vec<String>)> = Vec::new();
+    for (service, blast) in radius {
+        let some = blast
+            .parts()
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty());
+        let kinds = some.map(|(what, _)| what).collect::<Vec<_>>().join(", ");
+        let size = format!("{service} {}", blast.size());
+        match by_kinds.iter_mut().find(|(known, _)| *known == kinds) {
+            Some((_, services)) => services.push(size),
+            None => by_kinds.push((kinds, vec![size])),
+        }
     }
+    let words = by_kinds.into_iter().map(|(kinds, services)| {
+        let services = services.join(", ");
+        match kinds.is_empty() {
+            true => services,
+            false => format!("{services} ({kinds})"),
+        }
+    });
+    words.collect::<Vec<_>>().join("; ")
 }
 
 /// A table for each victim: the modes, without and with neighbours.

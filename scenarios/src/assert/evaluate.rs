@@ -200,7 +200,7 @@ impl Look<'_> {
         };
         let shown = value
             .as_ref()
-            .map_or_else(Clone::clone, |value| show(value, unit));
+            .map_or("?".to_owned(), |value| show(value, unit));
         self.observe(what, shown);
         value
     }
@@ -294,7 +294,7 @@ impl Look<'_> {
         let found = self.found(call);
         let (truth, shown) = match found {
             Ok((truth, shown)) => (truth, shown),
-            Err(why) => (Truth::Open(why.clone()), why),
+            Err(why) => (Truth::Open(why), "?".to_owned()),
         };
         self.observe(&call.text, shown);
         truth

@@ -21,10 +21,12 @@ pub(crate) enum Failure {
     Refused,
     /// Assertions of the scenario do not hold.
     Checks {
-        /// Those that do not, a line each.
-        failed: Vec<String>,
+        /// How many do not.
+        failed: usize,
         /// How many there are.
         all: usize,
+        /// A line for each that has not been shown yet.
+        lines: Vec<String>,
     },
     /// The user or the system asked to stop.
     Interrupted,
@@ -74,9 +76,9 @@ impl Failure {
                     eprint!("{}", render::render(report, colour_on(&io::stderr())));
                 }
             }
-            Self::Checks { failed, all } => {
-                eprintln!("error: {} of {all} checks do not hold", failed.len());
-                for line in failed {
+            Self::Checks { failed, all, lines } => {
+                eprintln!("error: {failed} of {all} checks do not hold");
+                for line in lines {
                     eprintln!("  {line}");
                 }
             }
