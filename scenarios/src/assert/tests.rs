@@ -149,7 +149,7 @@ proptest! {
 fn run(us: u64, failed: u64) -> WorkloadRun {
     let mut latency = Histogram::new();
     for permille in 0..20 {
-        latency.record_n(SimDuration::from_ns(us * (980 + permille * 2)), 100);
+        latency.record_n(SimDuration::from_ns(us * (980 + permille * 2)), 50);
     }
     let failures = (failed > 0).then(|| ("timeout".to_owned(), failed));
     WorkloadRun {
