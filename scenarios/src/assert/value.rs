@@ -122,7 +122,7 @@ pub(super) fn calculate(operation: Operation, a: Value, b: Value) -> Result<Valu
             .then(|| Value::Estimate(estimate.scaled(1.0 / divisor)))
             .ok_or_else(by_zero),
         (Operation::Over, Value::Exact(a), Value::Estimate(b)) => {
-            let series = b.series.iter().map(|(index, _)| (*index, a)).collect();
+            let series = b.series.keys().map(|index| (*index, a)).collect();
             let a = Estimated {
                 series,
                 ..b.clone()
@@ -181,14 +181,13 @@ pub(super) fn compare(relation: Relation, a: &Value, b: &Value) -> Truth {
 /// are ratios themselves.
 fn distance(a: &Estimated, b: &Estimated) -> Option<Mean> {
     let pairs = a.pairs(b);
-    if a.ratio || b.ratio {
-        if let Some(ratio) = paired_ratio(&pairs, ALPHA) {
-            return Some(Mean {
-                value: ratio.value - 1.0,
-                interval: ratio.interval.map(|(lo, hi)| (lo - 1.0, hi - 1.0)),
-                n: ratio.n,
-            });
-        }
+    let ratio = (a.ratio || b.ratio).then(|| paired_ratio(&pairs, ALPHA));
+    if let Some(ratio) = ratio.flatten() {
+        return Some(Mean {
+            value: ratio.value - 1.0,
+            interval: ratio.interval.map(|(lo, hi)| (lo - 1.0, hi - 1.0)),
+            n: ratio.n,
+        });
     }
     paired_difference(&pairs, ALPHA)
 }

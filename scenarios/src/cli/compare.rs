@@ -49,6 +49,9 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
     outputs.open_in(&args.out, &FILES)?;
     if !args.quiet {
         input::warn_debug_build();
+        if args.check && loaded.scenario.checks.is_empty() {
+            eprintln!("warning: the scenario has no [[check]]: nothing can fail");
+        }
     }
     let runs = runs_per_replication(&lowered) as u64;
     let bar = progress::bar(u64::from(settings.replications) * runs, args.quiet);

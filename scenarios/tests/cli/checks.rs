@@ -69,6 +69,32 @@ fn a_check_that_holds_changes_nothing() {
 }
 
 #[test]
+fn name_modes_and_reason_of_a_check_are_in_the_results() {
+    let home = home(
+        "[[check]]\nthat = 'deployable(\"host\")'\n\
+         [[check]]\nname = \"n\"\nthat = 'isolated(\"page\")'\nmodes = [\"host\"]\nbecause = \"why\"\n",
+    );
+    let output = home.run("compare s.toml --modes bridge,host --check --json");
+    assert_eq!(output.status.code(), Some(1));
+    let results: Value = serde_json::from_str(&out(&output)).unwrap();
+    let checks = results["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 2, "the second is about one mode: {checks:?}");
+    assert_eq!(checks[0]["name"], checks[0]["that"]);
+    assert_eq!(
+        (&checks[1]["name"], &checks[1]["because"]),
+        (&"n".into(), &"why".into())
+    );
+    assert!(err(&output).contains("(why)"), "{}", err(&output));
+}
+
+#[test]
+fn a_scenario_without_checks_is_told_that_nothing_was_checked() {
+    let home = home("");
+    let output = home.succeed("compare s.toml --modes host --check");
+    assert!(err(&output).contains("no [[check]]"), "{}", err(&output));
+}
+
+#[test]
 fn a_check_that_does_not_hold_changes_the_exit_status_if_asked() {
     let home = home(&check(r#"p50("page") < "1 us""#));
     let indifferent = home.succeed("compare s.toml --modes host");
