@@ -12,6 +12,7 @@ use crate::ecs::Mode;
 
 mod evaluate;
 mod functions;
+mod known;
 mod observe;
 mod parse;
 mod reach;
@@ -22,7 +23,7 @@ mod token;
 mod value;
 
 pub use evaluate::evaluate;
-pub use resolve::{Known, KnownService};
+pub use known::{Known, KnownService};
 
 use functions::Function;
 
