@@ -25,6 +25,8 @@ pub mod terminal;
 pub use comparison::compare;
 pub use record::{
     ConstantRecord, DensityRecord, Experiment, FrameCounts, HopRun, InputHash, ModeRecord,
-    Performance, PlacementRecord, Provenance, Reason, Replication, WorkloadOutcome, WorkloadRun,
+    NeighbourRecord, PartyKind, PartyRecord, Performance, PlacementRecord, PortConflict,
+    PortRecord, Provenance, ReachRecord, Reason, Replication, TaskRecord, Via, WorkloadOutcome,
+    WorkloadRun,
 };
 pub use results::Results;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::describe::{Imported, load_folder};
 use crate::diagnostic::{Problem, Report};
 
+pub mod checks;
 pub mod placement;
 mod read;
 pub mod scenario;
@@ -24,8 +25,8 @@ pub mod words;
 
 pub use scenario::{
     Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, InterfaceEndpoint,
-    Listen, Load, Location, Measure, Party, Placement, Scenario, Service, ServiceTime, Target,
-    Workload, WorkloadKind,
+    Listen, Load, Location, Measure, Neighbour, Party, Placement, Scenario, Service, ServiceTime,
+    Target, Workload, WorkloadKind,
 };
 pub use spec::ScenarioSpec;
 

@@ -4,9 +4,13 @@
 //! number with half the width of its interval.
 
 mod density;
+mod isolation;
 pub(crate) mod text;
 
 pub use density::render_density;
+
+pub use isolation::check_line;
+pub(crate) use isolation::instances;
 
 use std::fmt::Write;
 
@@ -38,6 +42,8 @@ pub fn render(results: &Results, width: usize, colour: bool) -> String {
     without_numbers(&mut page, results);
     density(&mut page, results);
     drops(&mut page, results);
+    isolation::isolation(&mut page, results);
+    isolation::checks(&mut page, results);
     footer(&mut page, results);
     page.out
 }

@@ -6,6 +6,7 @@ mod csv;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod html;
+mod isolation;
 mod json;
 mod pcapng;
 mod reach;

@@ -18,7 +18,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_STATUS: &str = "Exit status: 0 done; 2 bad input or usage; 75 interrupted, nothing written; \
+const EXIT_STATUS: &str = "Exit status: 0 done; 1 a check of --check does not hold; 2 bad input or usage; 75 interrupted, nothing written; \
 101 a bug in ecsnet.";
 
 /// The commands.
@@ -103,6 +103,9 @@ pub(crate) struct CompareArgs {
     /// Folder for report.html, results.json and summary.csv.
     #[arg(long, value_name = "DIR", default_value = "ecsnet-out")]
     pub(crate) out: PathBuf,
+    /// Exit with status 1 if a [[check]] of the scenario does not hold.
+    #[arg(long, conflicts_with = "task_definitions")]
+    pub(crate) check: bool,
     /// Print nothing but errors.
     #[arg(long, conflicts_with = "json")]
     pub(crate) quiet: bool,
@@ -124,6 +127,9 @@ pub(crate) struct RunArgs {
     /// Which replication: equal numbers share their random numbers across modes.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) replication: u32,
+    /// Run with the load of the scenario's neighbours.
+    #[arg(long)]
+    pub(crate) neighbours: bool,
     /// Write captured packets to this file (pcapng).
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,

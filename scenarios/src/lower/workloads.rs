@@ -21,13 +21,17 @@ struct Parties<'a> {
     endpoints: Vec<Range<usize>>,
 }
 
-/// The workloads of a scenario; `tasks` are the indices of the tasks of each service.
-pub(super) fn lower(scenario: &Scenario, tasks: &[Vec<usize>]) -> Vec<WorkloadPlan> {
+/// Workloads of a scenario; `tasks` are the indices of the tasks of each service.
+pub(super) fn lower<'a>(
+    scenario: &Scenario,
+    workloads: impl IntoIterator<Item = &'a toml::Workload>,
+    tasks: &[Vec<usize>],
+) -> Vec<WorkloadPlan> {
     let parties = Parties {
         tasks,
         endpoints: hosts::of_endpoints(scenario),
     };
-    let workloads = scenario.workloads.iter();
+    let workloads = workloads.into_iter();
     workloads.map(|workload| one(workload, &parties)).collect()
 }
 

@@ -6,12 +6,13 @@ use crate::diagnostic::{Problem, Report};
 use crate::document::reader::{At, FromNode, Reader, whole_number, wrong_kind};
 use crate::document::{Node, Value, toml};
 
+use super::checks;
 use super::spec::{ListenSpec, Ports, ScenarioSpec};
 use super::units::within;
 use super::words::ProtocolWord;
 
 mod compute;
-mod load;
+pub(super) mod load;
 mod vpc;
 
 impl ScenarioSpec {
@@ -42,6 +43,8 @@ fn scenario(reader: &mut Reader<'_>) -> ScenarioSpec {
         service: reader.tables("service", compute::service),
         client: reader.tables("client", compute::client),
         workload: reader.tables("workload", load::workload),
+        neighbour: reader.tables("neighbour", checks::neighbour),
+        check: reader.tables("check", checks::check),
         measure: reader.table("measure", |reader| Some(load::measure(reader))),
     };
     reader.refuse_unknown();
@@ -103,7 +106,7 @@ fn ratio(reader: &mut Reader<'_>, key: &'static str, most: u64) -> Option<At<Rat
 }
 
 /// Reads a key that must be there.
-fn required<T>(
+pub(super) fn required<T>(
     reader: &mut Reader<'_>,
     key: &'static str,
     read: impl FnOnce(&Node) -> Result<T, Problem>,
@@ -117,7 +120,7 @@ fn required<T>(
 }
 
 /// A text for people.
-fn title(node: &Node) -> Result<String, Problem> {
+pub(super) fn title(node: &Node) -> Result<String, Problem> {
     let title = String::from_node(node)?;
     if title.trim().is_empty() {
         return Err(Problem::new("empty", "the name is empty").with_help("give one, or drop it"));
@@ -126,7 +129,7 @@ fn title(node: &Node) -> Result<String, Problem> {
 }
 
 /// A name, such as other parts of the file can refer to.
-fn name(node: &Node) -> Result<String, Problem> {
+pub(super) fn name(node: &Node) -> Result<String, Problem> {
     const LONGEST: usize = 64;
     let name = String::from_node(node)?;
     let help = "give a name of letters, digits, `-`, `_` and `.`";

@@ -9,6 +9,7 @@ use sim_core::{ByteSize, PacketRate, Ratio, SimDuration};
 use sim_net::plan::MetadataPlan;
 use sim_net::vpc::{PublicAddress, RegionPlan};
 
+use crate::assert::Check;
 use crate::ecs::{Mode, Protocol, TaskDefinition};
 use crate::instance_types::InstanceType;
 use crate::place::{Constraint, Policy, Share, Strategy};
@@ -32,6 +33,10 @@ pub struct Scenario {
     pub endpoints: Vec<InterfaceEndpoint>,
     /// The load.
     pub workloads: Vec<Workload>,
+    /// Load that disturbs others, in runs of its own.
+    pub neighbours: Vec<Neighbour>,
+    /// What is asserted of the results.
+    pub checks: Vec<Check>,
     /// What is measured, and for how long.
     pub measure: Measure,
     /// Defaults that a reader of the results should know of, in sentences.
@@ -223,6 +228,15 @@ pub struct Workload {
     pub to: Target,
     /// What it does.
     pub kind: WorkloadKind,
+}
+
+/// A load that is there to disturb others.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// The load.
+    pub workload: Workload,
+    /// Indices of the workloads that it is meant to disturb; never empty.
+    pub victims: Vec<usize>,
 }
 
 /// Who takes part in a workload.

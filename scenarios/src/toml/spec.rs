@@ -10,6 +10,7 @@ mod compute;
 mod load;
 mod vpc;
 
+pub use super::checks::{CheckSpec, NeighbourSpec};
 pub use super::placement::{ConstraintSpec, ShareSpec, StrategySpec};
 pub use super::words::{
     ActionWord, ArrivalsWord, ConnectivityWord, DirectionWord, DistributionWord, KindWord,
@@ -44,6 +45,12 @@ pub struct ScenarioSpec {
     /// The load. Default: none.
     #[schemars(default)]
     pub workload: Vec<WorkloadSpec>,
+    /// Load that disturbs others: every mode runs without it and with it. Default: none.
+    #[schemars(default)]
+    pub neighbour: Vec<NeighbourSpec>,
+    /// What is asserted of the results. Default: nothing.
+    #[schemars(default)]
+    pub check: Vec<CheckSpec>,
     /// What is measured, and for how long. Default: as the fields say.
     pub measure: Option<MeasureSpec>,
 }

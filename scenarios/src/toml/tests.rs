@@ -190,7 +190,7 @@ fn the_schema_is_documented_key_by_key() {
 #[test]
 fn an_unknown_key_is_named_with_the_nearest_known_one() {
     insta::assert_snapshot!(refused(
-        "nmae = \"x\"\n[[neighbour]]\n[vcp]\n[[service]]\ntask_defintion = \"web.json\"\ncolour = 1\n\
+        "nmae = \"x\"\n[[neighbor]]\n[vcp]\n[[service]]\ntask_defintion = \"web.json\"\ncolour = 1\n\
          [[workload]]\nname = \"w\"\nto = \"web:8080\"\nrequests = 1\nrequest_sise = \"1 B\"\n\
          [[workload.call]]\ntoo = \"x\"\n[measure]\nreplication = 3\n[vpc.latency]\nsame-zone = \"1 us\"\n"
     ));
@@ -425,4 +425,17 @@ fn every_key_changes_what_the_scenario_means() {
             "{line} changes nothing"
         );
     }
+}
+
+#[test]
+fn a_neighbour_disturbs_whom_it_names_or_all() {
+    let scenario = |victims: &str| {
+        accepted(&with(&format!(
+            "client = [{{ name = \"c\" }}]\n\
+             workload = [{{ name = \"a\", to = \"web:8080\" }}, {{ name = \"b\", to = \"web:8080\" }}]\n\
+             [[neighbour]]\nname = \"n\"\nto = \"web:8080\"\n{victims}"
+        )))
+    };
+    assert_eq!(scenario("").neighbours[0].victims, [0, 1]);
+    assert_eq!(scenario("victims = [\"b\"]").neighbours[0].victims, [1]);
 }

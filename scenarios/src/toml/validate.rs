@@ -11,6 +11,7 @@ use super::Surroundings;
 use super::scenario::{Listen, Measure, Scenario};
 use super::spec::{ListenSpec, MeasureSpec, ProtocolWord, ScenarioSpec};
 
+mod checks;
 mod clients;
 mod compute;
 mod network;
@@ -67,6 +68,9 @@ pub fn validate(
         endpoints: &network.endpoints,
     };
     let workloads = workload::workloads(&spec.workload, &parties, &mut context);
+    let neighbours = checks::neighbours(spec, &workloads, &parties, &mut context);
+    let known = checks::known(&parties, &capacity, &workloads, &neighbours);
+    let checks = checks::checks(&spec.check, known.as_ref(), &mut context);
     let assumptions = context.assumptions;
     let services: Option<Vec<_>> = services.into_iter().collect();
     let clients: Option<Vec<_>> = clients.into_iter().collect();
@@ -82,6 +86,8 @@ pub fn validate(
         services: services?,
         clients: clients?,
         workloads,
+        neighbours,
+        checks,
         measure: measure(spec.measure.as_ref()),
         assumptions,
         inputs,

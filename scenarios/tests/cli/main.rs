@@ -1,6 +1,7 @@
 //! The `ecsnet` command from outside: what it prints, writes and answers.
 
 mod bad_input;
+mod checks;
 mod corpus;
 mod density;
 mod determinism;

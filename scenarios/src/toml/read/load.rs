@@ -9,6 +9,13 @@ use crate::document::{Node, Value};
 use crate::toml::spec::{CallSpec, ConnectionsSpec, MeasureSpec, WorkloadSpec};
 
 pub(super) fn workload(reader: &mut Reader<'_>) -> Option<WorkloadSpec> {
+    let spec = workload_keys(reader);
+    reader.refuse_unknown();
+    spec
+}
+
+/// The keys of a workload, in a table that may have others.
+pub(in crate::toml) fn workload_keys(reader: &mut Reader<'_>) -> Option<WorkloadSpec> {
     let name = required(reader, "name", name, "name the workload: name = \"browse\"");
     let to = required(reader, "to", FromNode::from_node, TO_HELP);
     let spec = WorkloadSpec {
@@ -34,7 +41,6 @@ pub(super) fn workload(reader: &mut Reader<'_>) -> Option<WorkloadSpec> {
         size: size(reader, "size", 1024 * 1024 * MIB),
         interval: duration(reader, "interval", 0, 3600 * S),
     };
-    reader.refuse_unknown();
     (name.is_some() && to.is_some()).then_some(spec)
 }
 

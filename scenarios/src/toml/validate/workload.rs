@@ -39,7 +39,7 @@ pub(super) fn workloads(
         .collect()
 }
 
-fn workload(
+pub(super) fn workload(
     spec: &WorkloadSpec,
     parties: &Parties<'_>,
     context: &mut Context<'_>,
