@@ -10,6 +10,7 @@
 
 pub mod comparison;
 pub mod csv;
+pub mod density;
 pub mod format;
 pub mod html;
 pub mod json;

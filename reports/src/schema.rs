@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::density::Density;
 use crate::results::Results;
 
 /// The schema of `ecsnet.results/1`, also kept as `schema/results.json` in this crate.
@@ -12,9 +13,28 @@ pub fn results() -> Value {
     schema.to_value()
 }
 
+/// The schema of `ecsnet.density/1`, also kept as `schema/density.json` in this crate.
+#[must_use]
+pub fn density() -> Value {
+    let mut schema = schemars::schema_for!(Density);
+    schema.insert("title".to_owned(), crate::density::SCHEMA.into());
+    schema.to_value()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_committed_schema_of_density_is_the_one_of_the_types() {
+        let committed: Value = serde_json::from_str(include_str!("../schema/density.json"))
+            .expect("the committed schema is JSON");
+        assert!(
+            committed == density(),
+            "schema/density.json is stale: cargo run -p reports --example schema density \
+             > reports/schema/density.json"
+        );
+    }
 
     #[test]
     fn the_committed_schema_is_the_one_of_the_types() {

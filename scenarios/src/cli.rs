@@ -11,6 +11,7 @@ mod args;
 mod capture;
 mod check;
 mod compare;
+mod density;
 mod failure;
 mod input;
 mod interrupt;
@@ -25,6 +26,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compare(args) => compare::main(&args),
         Command::Run(args) => run::main(&args),
         Command::Check(args) => check::main(&args),
+        Command::Density(args) => density::main(&args),
         Command::Schema(args) => schema::main(&args),
     };
     match outcome {

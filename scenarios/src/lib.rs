@@ -9,6 +9,8 @@
 pub mod assert;
 pub mod builtin;
 pub mod check;
+pub mod density;
+pub mod describe;
 pub mod diagnostic;
 pub mod document;
 pub mod ecs;

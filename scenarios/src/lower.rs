@@ -14,6 +14,7 @@ use crate::ecs::Refusal;
 use crate::place::PlacementError;
 use crate::toml::Scenario;
 
+pub(crate) mod capacity;
 mod conflicts;
 mod hosts;
 mod machine;
@@ -154,15 +155,16 @@ pub fn lower(
 ) -> Result<Lowered, ModeRefusal> {
     let laid_out = tasks::lay_out(scenario, mode, policy)?;
     let mut region = scenario.region.clone();
-    let hosts = hosts::lower(scenario, &mut region)?;
-    let workloads = workloads::lower(scenario.workloads.iter(), &laid_out.by_service);
+    let hosts = hosts::lower(scenario, &mut region);
+    let workloads = scenario.workloads.iter();
+    let workloads = workloads::lower(scenario, workloads, &laid_out.by_service);
     let plan = Plan {
         region,
         instances: laid_out.instances,
         tasks: laid_out.tasks,
         hosts,
         workloads,
-        listeners: Vec::new(),
+        listeners: hosts::listeners(scenario),
         probes: Vec::new(),
         measure: *measure,
     };
@@ -204,6 +206,6 @@ fn crowded(scenario: &Scenario, plan: &Plan, tasks: &[Vec<usize>]) -> Option<Pla
     let mut crowded = plan.clone();
     crowded
         .workloads
-        .extend(workloads::lower(neighbours, tasks));
+        .extend(workloads::lower(scenario, neighbours, tasks));
     Some(crowded)
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Problem, Report};
 
 pub mod checks;
+pub mod placement;
 mod read;
 pub mod scenario;
 mod schema;
@@ -22,8 +23,9 @@ pub mod validate;
 pub mod words;
 
 pub use scenario::{
-    Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, Load, Location,
-    Measure, Neighbour, Party, Scenario, Service, ServiceTime, Target, Workload, WorkloadKind,
+    Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, InterfaceEndpoint,
+    Listen, Load, Location, Measure, Neighbour, Party, Placement, Scenario, Service, ServiceTime,
+    Target, Workload, WorkloadKind,
 };
 pub use spec::ScenarioSpec;
 

@@ -1,6 +1,7 @@
 //! From a plan to a world.
 
 mod address;
+mod amazon;
 mod machines;
 mod roles;
 mod targets;
@@ -14,7 +15,7 @@ use crate::headers::Protocol;
 use crate::ids::{AppId, FlowTag};
 use crate::machine::{Event, Machine, WorkloadRecord};
 use crate::mode::{Layout, Site, lay_out};
-use crate::plan::{Plan, WorkloadKind, WorkloadPlan};
+use crate::plan::{InstancePlan, Plan, WorkloadKind, WorkloadPlan};
 use crate::vpc::AddressError;
 use crate::world::{TaskAddress, World};
 
@@ -46,6 +47,14 @@ pub enum BuildError {
         /// The task.
         task: String,
     },
+    /// Only Fargate gives a task's interface a public address.
+    #[error(
+        "task `{task}`: InvalidParameterException: Assign public IP is not supported for this launch type"
+    )]
+    PublicAddressOnEc2 {
+        /// The task.
+        task: String,
+    },
     /// A bridge has all the ports that Linux allows.
     #[error("bridge `{bridge}` is full")]
     BridgeFull {
@@ -74,7 +83,7 @@ pub enum BuildError {
         /// The MTU, in octets.
         mtu: usize,
     },
-    /// A subnet has no address left.
+    /// An address is not to be had.
     #[error("interface `{interface}`: {error}")]
     Address {
         /// Whom the address was for.
@@ -149,10 +158,13 @@ pub(crate) fn assemble(plan: &Plan, streams: Streams) -> Result<Assembly, BuildE
     let times = Times::of(plan);
     let records = records(plan, &times);
     let mut machines = machines::build(plan, &addresses, &fabric, &rules, streams, &records)?;
+    let blocked = |instance: &InstancePlan| instance.metadata.blocked_for_tasks;
+    let blocked_metadata: Vec<_> = plan.instances.iter().map(blocked).collect();
     let mut layout = Layout {
         machines: &mut machines.builders,
         task_enis: &machines.task_enis,
         micro_vms: &machines.micro_vms,
+        blocked_metadata: &blocked_metadata,
     };
     let mut sites = Vec::with_capacity(plan.tasks.len());
     for task in &plan.tasks {
@@ -160,6 +172,7 @@ pub(crate) fn assemble(plan: &Plan, streams: Streams) -> Result<Assembly, BuildE
     }
     let placed = targets::Placed {
         plan,
+        addresses: &addresses,
         sites: &sites,
         machines: &machines,
     };

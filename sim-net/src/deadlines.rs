@@ -171,12 +171,10 @@ mod tests {
                     if let Some(&id) = ids.get(&who) {
                         prop_assert_eq!(deadlines.remove(id), plain.remove(&who).map(|_| who));
                     }
-                } else if plain.contains_key(&who) {
+                } else if plain.insert(who, end).is_some() {
                     deadlines.set(ids[&who], at(end));
-                    plain.insert(who, end);
                 } else {
                     ids.insert(who, deadlines.add(at(end), who));
-                    plain.insert(who, end);
                 }
             }
         }

@@ -72,6 +72,8 @@ pub struct FrameMeta {
     pub leg: Leg,
     /// When a stack made the packet.
     pub origin: SimTime,
+    /// Whether its last way through the fabric, or its next, passes an internet gateway.
+    pub internet: bool,
     /// The router or host that the sending namespace chose to hand the packet to.
     pub next_hop: Ipv4Addr,
 }
@@ -88,6 +90,7 @@ impl FrameMeta {
             tag,
             leg: Leg::Forward,
             origin,
+            internet: false,
             next_hop: Ipv4Addr::UNSPECIFIED,
         }
     }

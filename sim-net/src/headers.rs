@@ -136,6 +136,11 @@ pub fn ttl(packet: &[u8]) -> u8 {
     packet[8]
 }
 
+/// Sets the time to live, in hops.
+pub fn set_ttl(packet: &mut [u8], hops: u8) {
+    packet[8] = hops;
+}
+
 /// Takes one hop off the time to live and says what is left.
 pub fn decrement_ttl(packet: &mut [u8]) -> u8 {
     packet[8] = packet[8].saturating_sub(1);
@@ -227,15 +232,37 @@ pub fn icmp_error_quote_mut(packet: &mut [u8]) -> Option<&mut [u8]> {
     packet.get_mut(at + 8..)
 }
 
+/// The port that rules of security groups and network ACLs are about: the destination's; for ICMP
+/// the message type, which stands first after the IPv4 header. `tuple` is the packet's own.
+#[must_use]
+pub fn rule_port(packet: &[u8], tuple: &FiveTuple) -> u16 {
+    match tuple.protocol {
+        Protocol::Icmp => packet
+            .get(header_len(packet))
+            .map_or(0, |kind| u16::from(*kind)),
+        _ => tuple.dst.port(),
+    }
+}
+
+/// Rewrites the source address.
+pub fn set_src_addr(packet: &mut [u8], to: Ipv4Addr) {
+    packet[12..16].copy_from_slice(&to.octets());
+}
+
+/// Rewrites the destination address.
+pub fn set_dst_addr(packet: &mut [u8], to: Ipv4Addr) {
+    packet[16..20].copy_from_slice(&to.octets());
+}
+
 /// Rewrites the source. The port is left alone where the protocol has none.
 pub fn set_src(packet: &mut [u8], to: SocketAddrV4) {
-    packet[12..16].copy_from_slice(&to.ip().octets());
+    set_src_addr(packet, *to.ip());
     set_port(packet, 0, to.port());
 }
 
 /// Rewrites the destination. The port is left alone where the protocol has none.
 pub fn set_dst(packet: &mut [u8], to: SocketAddrV4) {
-    packet[16..20].copy_from_slice(&to.ip().octets());
+    set_dst_addr(packet, *to.ip());
     set_port(packet, 2, to.port());
 }
 

@@ -44,6 +44,6 @@ id_type!(
     CoreId
 );
 id_type!(
-    /// A workload of the plan: what a frame's time and bytes are accounted to.
+    /// A workload of the plan, a call that its servers make, or a probe: what a frame is accounted to.
     FlowTag
 );

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 use serde::Serialize;
-use sim_core::{ByteSize, DataRate, PacketRate, SimDuration};
+use sim_core::{ByteSize, DataRate, PacketRate, Ratio, SimDuration};
 
 use crate::cost::CostProfile;
 use crate::eni::TrackingTimeouts;
 use crate::headers::Protocol;
-use crate::vpc::{PublicAddress, RegionPlan};
+use crate::kernel::netfilter::NetfilterConfig;
+use crate::vpc::{PublicAddress, RegionPlan, defaults};
 
 /// An ECS network mode. Fargate tasks are `awsvpc` tasks in a micro-VM of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -135,6 +136,20 @@ pub struct BandwidthPlan {
     pub tracked_connections: Option<u64>,
 }
 
+impl BandwidthPlan {
+    /// What an instance of this bandwidth and size may send, and be sent, through an internet
+    /// gateway: half of its bandwidth from 32 vCPUs on, and 5 Gbit/s in the least.
+    #[must_use]
+    pub fn internet_limit(peak: DataRate, vcpus: u64) -> Option<DataRate> {
+        let share = if vcpus >= defaults::INTERNET_SHARE_VCPUS.value {
+            Ratio::from_ppm(defaults::INTERNET_SHARE.value).scale(peak.bps())
+        } else {
+            0
+        };
+        DataRate::from_bps(share.max(defaults::INTERNET.value))
+    }
+}
+
 /// The instance metadata service (IMDS) as an instance is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetadataPlan {
@@ -181,11 +196,15 @@ pub struct DockerPlan {
     pub br_netfilter: bool,
     /// Hairpin mode on the bridge's ports. Docker turns it on when the userland proxy is off.
     pub hairpin: bool,
+    /// Most connections that the host kernel tracks (`nf_conntrack_max`); see
+    /// [`crate::kernel::netfilter::default_conntrack_max`].
+    pub conntrack_max: usize,
 }
 
 impl Default for DockerPlan {
     /// Docker 25 as the ECS-optimized images run it.
     /// Source: Docker 25, `cmd/dockerd/config_unix.go` (specified); `br_netfilter` loaded is assumed.
+    /// Connection tracking is that of a machine with at least 4 GiB.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -193,6 +212,7 @@ impl Default for DockerPlan {
             icc: true,
             br_netfilter: true,
             hairpin: false,
+            conntrack_max: NetfilterConfig::default().conntrack_max,
         }
     }
 }

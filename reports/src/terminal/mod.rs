@@ -3,9 +3,11 @@
 //! Three layouts: below 72 columns the essentials, from 72 the usual percentiles, from 110 every
 //! number with half the width of its interval.
 
+mod density;
 mod isolation;
 mod text;
 
+pub use density::render_density;
 pub use isolation::check_line;
 pub(crate) use isolation::instances;
 

@@ -33,7 +33,12 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Validate scenario files and task definitions: all problems at once, and a verdict per mode.
     Check(CheckArgs),
-    /// Print the JSON Schema of scenario files or of results.json.
+    /// Say how many tasks fit on an instance of each type in each mode, and what runs out first.
+    ///
+    /// Without SCENARIO and without --task-definition, how many awsvpc tasks the network interfaces of
+    /// each type carry, with and without trunking. Nothing is simulated.
+    Density(DensityArgs),
+    /// Print the JSON Schema of scenario files, of results.json, or of what `density --json` prints.
     Schema(SchemaArgs),
 }
 
@@ -132,6 +137,36 @@ pub(crate) struct CheckArgs {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// `ecsnet density`.
+#[derive(Args, Debug)]
+pub(crate) struct DensityArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The instance types [default: all].
+    #[arg(long = "instance-type", value_name = "TYPE", value_delimiter = ',')]
+    pub(crate) instance_types: Vec<String>,
+    /// The modes; awsvpc is shown without and with trunking.
+    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode, default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
+    pub(crate) modes: Vec<Mode>,
+    /// Show only types for which this holds, such as family=c5, "vcpus>=4", "memory<=16GiB",
+    /// arch=arm64 or trunking=true; may be given several times.
+    #[arg(long = "filter", value_name = "EXPR")]
+    pub(crate) filters: Vec<String>,
+    /// Sort by a column, from the most with `-` before it, such as -awsvpc [default: family and
+    /// size].
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+    /// Show every row, also where a terminal has fewer lines.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print the document ecsnet.density/1 instead of tables.
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print comma-separated values instead of tables.
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
 /// `ecsnet schema`.
 #[derive(Args, Debug)]
 pub(crate) struct SchemaArgs {
@@ -147,6 +182,8 @@ pub(crate) enum Document {
     Scenario,
     /// results.json.
     Results,
+    /// What `ecsnet density --json` prints.
+    Density,
 }
 
 fn mode(word: &str) -> Result<Mode, String> {

@@ -228,7 +228,8 @@ fn print(
     let done = if args.json {
         reports::json::write(results, Some(performance), &mut out)
     } else {
-        let tables = reports::terminal::render(results, columns(), colour_on(&io::stdout()));
+        let tables =
+            reports::terminal::render(results, columns(DEFAULT_COLUMNS), colour_on(&io::stdout()));
         let names: Vec<_> = written
             .iter()
             .map(|path| path.display().to_string())
@@ -251,13 +252,13 @@ fn print(
     done.or_else(|error| stdout_failed(&error))
 }
 
-/// How wide the table may be: what `COLUMNS` says, else the terminal, else [`DEFAULT_COLUMNS`].
-fn columns() -> usize {
+/// How wide a table may be: what `COLUMNS` says, else the terminal, else this.
+pub(crate) fn columns(otherwise: usize) -> usize {
     let said = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     said.or_else(terminal)
         .filter(|columns| *columns >= 40)
-        .unwrap_or(DEFAULT_COLUMNS)
+        .unwrap_or(otherwise)
 }
 
 /// The wall clock, for how fast the simulator is; no result sees it.

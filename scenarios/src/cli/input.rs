@@ -9,9 +9,7 @@ use scenarios::builtin::{self, Given, around};
 use scenarios::diagnostic::Report;
 use scenarios::ecs::TaskDefinition;
 use scenarios::lower::{Lowered, NonePolicy};
-use scenarios::toml::{
-    Client, Location, Scenario, load_scenario, read_scenario, read_text, unreadable,
-};
+use scenarios::toml::{Scenario, load_scenario, read_scenario, read_text, unreadable};
 use sha2::{Digest as _, Sha256};
 use sim_core::SimDuration;
 use sim_net::plan::MeasurePlan;
@@ -39,23 +37,8 @@ pub(crate) struct Loaded {
     assumptions: Vec<String>,
 }
 
-/// Reads what the arguments name, and refuses what no mode could be simulated with.
+/// Reads what the arguments name.
 pub(crate) fn load(args: &InputArgs) -> Result<Loaded, Failure> {
-    let loaded = read(args)?;
-    let outside = |client: &&Client| client.location == Location::Internet;
-    match loaded.scenario.clients.iter().find(outside) {
-        Some(client) => Err(Failure::with_help(
-            format!(
-                "client `{}` is on the internet, which is not simulated",
-                client.name
-            ),
-            "put it into a zone of the VPC, with latencies as you need them",
-        )),
-        None => Ok(loaded),
-    }
-}
-
-fn read(args: &InputArgs) -> Result<Loaded, Failure> {
     let (scenario, reports) = if let Some(path) = &args.scenario {
         load_scenario(path).map_err(Failure::BadFiles)?
     } else if args.task_definitions.is_empty() {

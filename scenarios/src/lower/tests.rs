@@ -6,6 +6,9 @@ use sim_net::plan::{MeasurePlan, Place};
 use super::*;
 use crate::toml::read_scenario;
 
+mod keys;
+mod placement;
+
 const WEB: &str = r#"{ "family": "web", "cpu": "256", "memory": "512", "containerDefinitions": [
     { "name": "web", "image": "web", "portMappings": [ PORT ] } ] }"#;
 

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use crate::document::reader::{At, FromNode, Reader};
 use crate::ecs::Mode;
 
-use super::read::{name, required, title, workload_keys};
+use super::read::load::workload_keys;
+use super::read::{name, required, title};
 use super::spec::WorkloadSpec;
 
 /// An assertion about the results; `ecsnet compare --check` fails if it does not hold.

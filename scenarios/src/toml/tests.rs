@@ -7,6 +7,8 @@ use super::*;
 use crate::diagnostic::Report;
 use crate::ecs::Protocol;
 
+mod network;
+
 const WEB: &str = include_str!("../../examples/web.json");
 const CACHE: &str = include_str!("../../examples/cache.json");
 const NODE_AGENT: &str = include_str!("../../examples/node-agent.json");
@@ -40,6 +42,17 @@ fn refused(text: &str) -> String {
         .err()
         .unwrap_or_else(|| panic!("accepted: {text}"));
     reports.iter().map(Report::to_string).collect()
+}
+
+/// What is said of a text that is accepted with caveats.
+fn caveats(text: &str) -> String {
+    match read(text) {
+        Ok((_, reports)) => reports.iter().map(Report::to_string).collect(),
+        Err(reports) => panic!(
+            "{}",
+            reports.iter().map(Report::to_string).collect::<String>()
+        ),
+    }
 }
 
 /// A scenario of one service, with more lines.
@@ -100,9 +113,11 @@ fn the_example_with_every_key_means_what_it_says() {
     assert_eq!(capacity.placement_group, Some(0));
     assert_eq!(scenario.services[2].mode, Some(crate::ecs::Mode::Host));
     assert_eq!(scenario.services[1].network.security_groups, [2, 0]);
-    assert_eq!(scenario.services[1].network.subnets, [0, 1]);
+    assert_eq!(scenario.services[1].network.subnets, [0, 1, 2]);
     assert_eq!(scenario.clients[0].location, Location::Subnet(1));
     assert_eq!(scenario.clients[1].security_groups, Some(vec![0]));
+    assert_eq!(scenario.map_public_ip, [false, false, true, false]);
+    insta::assert_debug_snapshot!((&scenario.capacity, &scenario.clients, &scenario.endpoints));
     let inputs: Vec<_> = scenario.inputs.keys().map(String::as_str).collect();
     assert_eq!(
         inputs,
@@ -319,6 +334,25 @@ const OTHER_VALUES: &[(&str, &str)] = &[
         "zone = \"b\"\ninstance_type",
         "zone = \"internet\"\ninstance_type",
     ),
+    ("\ndns_support = true", "\ndns_support = false"),
+    ("active = true", "active = false"),
+    ("connectivity = \"public\"", "connectivity = \"private\""),
+    ("icc = true", "icc = false"),
+    ("br_netfilter = true", "br_netfilter = false"),
+    (
+        "[capacity.imds]\nenabled = true",
+        "[capacity.imds]\nenabled = false",
+    ),
+    ("name = \"scraping\", ", ""),
+    ("added_at = \"300 ms\", ", ""),
+    (", removed_at = \"800 ms\"", ""),
+    ("peer = \"office\"", "peer = \"0.0.0.0/0\""),
+    ("rule = 90", "rule = 91"),
+    ("action = \"deny\"", "action = \"allow\""),
+    ("added_at = \"200 ms\", ", ""),
+    (", removed_at = \"900 ms\"", ""),
+    ("cidr = \"192.0.2.0/24\"", "cidr = \"192.0.2.0/25\""),
+    ("target = \"blackhole\"", "target = \"to-shared\""),
     ("kind = \"request\"", "kind = \"ping_pong\""),
     ("protocol = \"tcp\"\nrate", "protocol = \"udp\"\nrate"),
     (

@@ -3,7 +3,9 @@
 mod bad_input;
 mod checks;
 mod corpus;
+mod density;
 mod determinism;
 mod interrupt;
+mod network;
 mod options;
 mod support;

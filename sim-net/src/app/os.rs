@@ -96,13 +96,17 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
         }
     }
 
-    /// A probe for `to` could not be sent: notes why the namespace has no way for it, if so.
-    pub fn not_sent(&mut self, tag: FlowTag, to: Ipv4Addr) {
+    /// A probe for `to`, or the answer to one, could not be sent: notes why the namespace has no way
+    /// for it, if so.
+    pub fn not_sent(&mut self, tag: FlowTag, to: Ipv4Addr, leg: Leg) {
         let now = self.now();
         if let Some(reason) = self.machine.no_way(self.netns, to)
             && let Some(probe) = self.machine.account.probe(tag)
         {
-            self.machine.account.probes.not_sent(probe, now, reason);
+            self.machine
+                .account
+                .probes
+                .not_sent(probe, now, leg, reason);
         }
     }
 
@@ -274,7 +278,11 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
         header: u64,
         tag: FlowTag,
     ) -> Result<(), ErrorKind> {
-        self.udp_send_on(udp, to, (len, header), tag, Leg::Return)
+        let sent = self.udp_send_on(udp, to, (len, header), tag, Leg::Return);
+        if sent == Err(ErrorKind::NetworkUnreachable) {
+            self.not_sent(tag, *to.ip(), Leg::Return);
+        }
+        sent
     }
 
     fn udp_send_on(
@@ -294,6 +302,10 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
         if len + UDP_HEADERS > mtu {
             return Err(ErrorKind::MessageTooLong);
         }
+        let src = self.machine.netns[self.netns]
+            .stack
+            .udp_addr(udp)
+            .unwrap_or(src);
         self.machine
             .udp_send(
                 self.env,

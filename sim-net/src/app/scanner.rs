@@ -14,6 +14,7 @@ use crate::headers::Protocol;
 use crate::ids::{ConnId, FlowTag, UdpId};
 use crate::machine::ErrorKind;
 use crate::plan::PROBE_TIMEOUT;
+use crate::reach::Leg;
 use crate::stack::{SocketEvent, SocketOptions};
 
 /// Octets of a probe's datagram; its first eight are the probe's number.
@@ -125,7 +126,7 @@ impl Scanner {
         match started {
             Ok(()) => self.waiting.push_back((os.now() + PROBE_TIMEOUT, index)),
             Err(kind) => {
-                os.not_sent(tag, *to.ip());
+                os.not_sent(tag, *to.ip(), Leg::Forward);
                 self.settle(index, Err(kind), os);
             }
         }

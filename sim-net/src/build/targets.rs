@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use super::address::Addresses;
 use super::machines::Machines;
 use crate::headers::Protocol;
 use crate::ids::NetnsId;
@@ -11,6 +12,7 @@ use crate::plan::{Mode, Place, Plan, ProbeAddress, Target};
 /// A plan whose tasks have been laid out.
 pub(super) struct Placed<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) addresses: &'a Addresses,
     pub(super) sites: &'a [Vec<Site>],
     pub(super) machines: &'a Machines,
 }
@@ -43,7 +45,7 @@ impl Placed<'_> {
     /// A program finds one in its own namespace at `localhost`, a container of its own bridge task
     /// at that container's address (as `links` would say), and any other at the address and port
     /// that service discovery or a load balancer registers: the instance's and the host port in
-    /// bridge mode.
+    /// bridge mode. Who is outside the VPCs is told the public address of that interface.
     pub(super) fn endpoint(
         &self,
         from: Place,
@@ -55,6 +57,7 @@ impl Placed<'_> {
         }
         let Place::Container { task, container } = target.place else {
             let addr = self.own_addr(target.place).ok_or("it has no address")?;
+            let addr = self.told(from, self.namespace(target.place).0, addr)?;
             return Ok(SocketAddrV4::new(addr, target.port));
         };
         let site = &self.sites[task][container];
@@ -71,6 +74,7 @@ impl Placed<'_> {
         let addr = site
             .service
             .ok_or_else(|| format!("task `{name}` has no address"))?;
+        let addr = self.told(from, site.machine, addr)?;
         if site.host_ports.is_empty() && self.plan.tasks[task].mode != Mode::Bridge {
             return Ok(SocketAddrV4::new(addr, target.port));
         }
@@ -86,6 +90,25 @@ impl Placed<'_> {
                     target.port
                 )
             })
+    }
+
+    /// What a client is told of an interface of `machine` with the address `addr`.
+    fn told(&self, from: Place, machine: usize, addr: Ipv4Addr) -> Result<Ipv4Addr, String> {
+        let outside = |host: usize| self.plan.hosts[host].location.subnet().is_none();
+        if !matches!(from, Place::Host(host) if outside(host)) {
+            return Ok(addr);
+        }
+        let interface = self
+            .addresses
+            .iter()
+            .find(|i| i.machine == machine && i.addr == addr);
+        match interface {
+            Some(found) if found.subnet.is_none() => Ok(addr),
+            Some(found) => found
+                .public
+                .ok_or_else(|| format!("`{}` has no public address", found.name)),
+            None => Ok(addr),
+        }
     }
 
     /// The address that a probe is for.

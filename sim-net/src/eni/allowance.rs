@@ -1,7 +1,9 @@
-//! The rates that all interfaces of a machine share.
+//! The rates, and the number of connections, that all interfaces of a machine share.
 
 use sim_core::{ByteSize, DataRate, SimTime};
 
+use super::connections::TrackedConnections;
+use super::internet::InternetLimit;
 use super::packet_rate::{PacketBucket, PacketRatePlan};
 use super::queue::Queue;
 use super::shaper::{Shaper, ShaperPlan};
@@ -32,6 +34,10 @@ pub struct AllowancePlan {
     pub ingress: Option<ShaperPlan>,
     /// Packets, both directions together. AWS publishes none, so the default is no limit.
     pub packets: Option<PacketRatePlan>,
+    /// Tracked connections of all interfaces together. AWS publishes none either.
+    pub connections: Option<u64>,
+    /// What goes through an internet gateway, each direction.
+    pub internet: Option<DataRate>,
 }
 
 impl AllowancePlan {
@@ -41,6 +47,8 @@ impl AllowancePlan {
         egress: None,
         ingress: None,
         packets: None,
+        connections: None,
+        internet: None,
     };
 
     /// A plain cable of this rate.
@@ -52,6 +60,8 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            connections: None,
+            internet: None,
         }
     }
 
@@ -64,6 +74,8 @@ impl AllowancePlan {
             egress: shaper,
             ingress: shaper,
             packets: None,
+            connections: None,
+            internet: None,
         }
     }
 }
@@ -75,6 +87,9 @@ pub struct Allowance {
     egress: Option<Shaper>,
     ingress: Option<Shaper>,
     packets: Option<PacketBucket>,
+    connections: TrackedConnections,
+    internet_out: Option<InternetLimit>,
+    internet_in: Option<InternetLimit>,
 }
 
 impl Allowance {
@@ -89,6 +104,9 @@ impl Allowance {
             egress: plan.egress.as_ref().map(Shaper::new),
             ingress: plan.ingress.as_ref().map(Shaper::new),
             packets: plan.packets.as_ref().map(PacketBucket::new),
+            connections: TrackedConnections::new(plan.connections),
+            internet_out: plan.internet.map(InternetLimit::new),
+            internet_in: plan.internet.map(InternetLimit::new),
         }
     }
 
@@ -102,6 +120,49 @@ impl Allowance {
     #[must_use]
     pub fn ingress(&self) -> Option<&Shaper> {
         self.ingress.as_ref()
+    }
+
+    /// The connections that its interfaces track.
+    pub fn connections(&mut self) -> &mut TrackedConnections {
+        &mut self.connections
+    }
+
+    /// Whether what goes through an internet gateway has a limit of its own.
+    #[must_use]
+    pub fn limits_internet(&self) -> bool {
+        self.internet_out.is_some()
+    }
+
+    /// When a frame that goes through an internet gateway may be sent, as far as the limit of such
+    /// frames says.
+    pub(crate) fn begin_internet(
+        &mut self,
+        now: SimTime,
+        size: ByteSize,
+    ) -> Result<SimTime, DropReason> {
+        match &mut self.internet_out {
+            Some(limit) => limit.begin(now, size).ok_or(DropReason::BwOutAllowance),
+            None => Ok(now),
+        }
+    }
+
+    /// The same as [`Allowance::receive`] for a frame that has come through an internet gateway.
+    pub(crate) fn receive_internet(
+        &mut self,
+        queue: &mut Queue,
+        now: SimTime,
+        size: ByteSize,
+    ) -> Result<SimTime, DropReason> {
+        if let Some(limit) = &mut self.internet_in
+            && !limit.has_room(now, size)
+        {
+            return Err(DropReason::BwInAllowance);
+        }
+        let at = self.receive(queue, now, size)?;
+        Ok(match &mut self.internet_in {
+            Some(limit) => limit.pass(now, at, size),
+            None => at,
+        })
     }
 
     /// The octets of a frame that count.

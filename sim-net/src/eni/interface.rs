@@ -7,14 +7,15 @@ use sim_core::{ByteSize, SimTime};
 
 use super::allowance::Allowance;
 use super::flow_limit::{FlowLimit, FlowLimitPlan, FlowVerdict};
-use super::policy::{Decision, Policy};
+use super::packet_rate::{PacketBucket, PacketRatePlan};
+use super::policy::{AutoTracking, Decision, Policy};
 use super::queue::{Queue, QueueLimit};
 use super::shaper::Shaper;
 use super::tracking::TrackingTimeouts;
 use crate::frame::{Frame, Mac};
 use crate::headers::{self, FiveTuple};
 use crate::verdict::DropReason;
-use crate::vpc::{Direction, EniRules, defaults};
+use crate::vpc::{Direction, EniRules, IMDS, RESOLVER, defaults};
 
 /// An interface.
 #[derive(Clone, Debug)]
@@ -33,6 +34,10 @@ pub struct EniPlan {
     pub rules: Option<Arc<EniRules>>,
     /// When tracked flows are forgotten.
     pub timeouts: TrackingTimeouts,
+    /// Its way to Amazon's own services; `None` outside the VPCs.
+    pub amazon: Option<AmazonAccess>,
+    /// Which flows are tracked whatever the rules say.
+    pub auto_tracking: AutoTracking,
     /// Limit of one 5-tuple.
     pub flow_limit: Option<FlowLimitPlan>,
     /// What may wait to go out.
@@ -53,23 +58,41 @@ impl EniPlan {
             source_dest_check: false,
             rules: None,
             timeouts: TrackingTimeouts::default(),
+            amazon: None,
+            auto_tracking: AutoTracking::default(),
             flow_limit: None,
             tx_queue: QueueLimit::UNLIMITED,
             rx_queue: QueueLimit::UNLIMITED,
         }
     }
 
-    /// An interface as EC2 makes it, with the numbers of [`defaults`]. The limit of a flow is left
-    /// to the caller, who knows about placement groups.
+    /// An interface as EC2 makes it, with the numbers of [`defaults`]. Its groups and the limit of a
+    /// flow are left to the caller.
     #[must_use]
-    pub fn vpc(addr: Ipv4Addr, mac: Mac, rules: Arc<EniRules>) -> Self {
+    pub fn vpc(addr: Ipv4Addr, mac: Mac) -> Self {
         Self {
             source_dest_check: true,
-            rules: Some(rules),
             tx_queue: QueueLimit::packets(defaults::TX_QUEUE.as_usize()),
             rx_queue: QueueLimit::packets(defaults::RX_QUEUE.as_usize()),
             ..Self::ideal(addr, mac, defaults::MTU_VPC.as_usize())
         }
+    }
+}
+
+/// An interface's way to the resolver and the instance metadata service: security groups are not
+/// asked, but there is a limit of packets. Source: Amazon VPC User Guide, VPC_Security and
+/// amazon-vpc-limits, 2023-06 (vendor).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmazonAccess {
+    /// Where the resolver is beside its link-local address.
+    pub resolver: Ipv4Addr,
+    /// Time to live of the metadata service's answers, which begin at the interface.
+    pub metadata_ttl: u8,
+}
+
+impl AmazonAccess {
+    fn leads_to(self, addr: Ipv4Addr) -> bool {
+        addr == IMDS || addr == RESOLVER || addr == self.resolver
     }
 }
 
@@ -78,7 +101,7 @@ impl EniPlan {
 pub enum EgressOutcome {
     /// Its last bit leaves then.
     Depart(SimTime),
-    /// Its flow is above its limit. The frame has its place: offer it to [`Eni::release`] at that
+    /// Its flow, or what goes through internet gateways, is above its limit. The frame has its place: offer it to [`Eni::release`] at that
     /// time, and not to [`Eni::egress`], which would give it another.
     Hold {
         /// When.
@@ -106,6 +129,8 @@ pub struct Eni {
     router: Option<Ipv4Addr>,
     source_dest_check: bool,
     policy: Option<Policy>,
+    amazon: Option<AmazonAccess>,
+    link_local: PacketBucket,
     flow_limit: Option<FlowLimit>,
     tx: Queue,
     rx: Queue,
@@ -118,7 +143,7 @@ impl Eni {
         let policy = plan
             .rules
             .as_ref()
-            .map(|rules| Policy::new(rules.clone(), plan.timeouts));
+            .map(|rules| Policy::new(rules.clone(), plan.timeouts, plan.auto_tracking.clone()));
         Self {
             addr: plan.addr,
             mac: plan.mac,
@@ -126,6 +151,8 @@ impl Eni {
             router: plan.router,
             source_dest_check: plan.source_dest_check,
             policy,
+            amazon: plan.amazon,
+            link_local: PacketBucket::new(&PacketRatePlan::link_local()),
             flow_limit: plan.flow_limit.clone().map(FlowLimit::new),
             tx: Queue::new(plan.tx_queue),
             rx: Queue::new(plan.rx_queue),
@@ -168,18 +195,28 @@ impl Eni {
         now: SimTime,
         frame: &Frame,
     ) -> EgressOutcome {
-        let flow = match self.check_egress(now, frame) {
+        let flow = match self.check_egress(allowance, now, frame) {
             Ok(flow) => flow,
             Err(reason) => return EgressOutcome::Drop(reason),
         };
         let size = allowance.counted(frame);
+        let mut begins = now;
         if let Some(limit) = &mut self.flow_limit {
             let peak = allowance.egress().map(Shaper::peak);
             match limit.admit(flow, size, now, peak) {
                 FlowVerdict::Pass => {}
-                FlowVerdict::HoldUntil(until) => return EgressOutcome::Hold { until },
+                FlowVerdict::HoldUntil(until) => begins = until,
                 FlowVerdict::Drop => return EgressOutcome::Drop(DropReason::FlowLimit),
             }
+        }
+        if frame.meta.internet {
+            match allowance.begin_internet(now, size) {
+                Ok(at) => begins = begins.max(at),
+                Err(reason) => return EgressOutcome::Drop(reason),
+            }
+        }
+        if begins > now {
+            return EgressOutcome::Hold { until: begins };
         }
         self.transmit(allowance, now, size)
     }
@@ -208,7 +245,12 @@ impl Eni {
         }
     }
 
-    fn check_egress(&mut self, now: SimTime, frame: &Frame) -> Result<FiveTuple, DropReason> {
+    fn check_egress(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        frame: &Frame,
+    ) -> Result<FiveTuple, DropReason> {
         let tuple = headers::five_tuple(&frame.data).ok_or(DropReason::Malformed)?;
         if frame.packet_len() > self.mtu {
             return Err(DropReason::TooBig);
@@ -216,13 +258,13 @@ impl Eni {
         if self.source_dest_check && *tuple.src.ip() != self.addr {
             return Err(DropReason::SourceCheck);
         }
-        if let Some(policy) = &mut self.policy
-            && !policy
-                .admit(Direction::Egress, &frame.data, &tuple, now)
-                .allows()
-        {
-            return Err(DropReason::SecurityGroupEgress);
+        if self.amazon.is_some_and(|a| a.leads_to(*tuple.dst.ip())) {
+            return match self.link_local.take(now) {
+                true => Ok(tuple),
+                false => Err(DropReason::LinkLocalAllowance),
+            };
         }
+        self.ask_groups(allowance, Direction::Egress, now, frame, &tuple)?;
         Ok(tuple)
     }
 
@@ -235,9 +277,13 @@ impl Eni {
         now: SimTime,
         frame: &Frame,
     ) -> IngressOutcome {
-        let passed = self.check_ingress(now, frame).and_then(|()| {
+        let passed = self.check_ingress(allowance, now, frame).and_then(|()| {
             let size = allowance.counted(frame);
-            allowance.receive(&mut self.rx, now, size)
+            if frame.meta.internet {
+                allowance.receive_internet(&mut self.rx, now, size)
+            } else {
+                allowance.receive(&mut self.rx, now, size)
+            }
         });
         match passed {
             Ok(at) => IngressOutcome::Arrive(at),
@@ -245,19 +291,50 @@ impl Eni {
         }
     }
 
-    fn check_ingress(&mut self, now: SimTime, frame: &Frame) -> Result<(), DropReason> {
+    fn check_ingress(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        frame: &Frame,
+    ) -> Result<(), DropReason> {
         let tuple = headers::five_tuple(&frame.data).ok_or(DropReason::Malformed)?;
         if self.source_dest_check && *tuple.dst.ip() != self.addr {
             return Err(DropReason::DestinationCheck);
         }
-        if let Some(policy) = &mut self.policy
-            && !policy
-                .admit(Direction::Ingress, &frame.data, &tuple, now)
-                .allows()
-        {
-            return Err(DropReason::SecurityGroupIngress);
+        if self.amazon.is_some_and(|a| a.leads_to(*tuple.src.ip())) {
+            return Ok(());
         }
-        Ok(())
+        self.ask_groups(allowance, Direction::Ingress, now, frame, &tuple)
+    }
+
+    fn ask_groups(
+        &mut self,
+        allowance: &mut Allowance,
+        direction: Direction,
+        now: SimTime,
+        frame: &Frame,
+        tuple: &FiveTuple,
+    ) -> Result<(), DropReason> {
+        let Some(policy) = &mut self.policy else {
+            return Ok(());
+        };
+        let tracked = allowance.connections();
+        match policy.admit(direction, &frame.data, tuple, now, tracked) {
+            Decision::Full(_) => Err(DropReason::ConntrackAllowance),
+            Decision::Denied => Err(match direction {
+                Direction::Egress => DropReason::SecurityGroupEgress,
+                Direction::Ingress => DropReason::SecurityGroupIngress,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The time to live that a packet from `src` has here; `None` where it is its own. The answers
+    /// of the metadata service begin at the interface that has asked.
+    #[must_use]
+    pub fn ttl_from(&self, src: Ipv4Addr) -> Option<u8> {
+        let access = self.amazon.filter(|_| src == IMDS)?;
+        Some(access.metadata_ttl)
     }
 
     /// What the security groups would say to a packet, and by which rule; `None` where there are no

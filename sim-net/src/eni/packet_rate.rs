@@ -28,6 +28,19 @@ impl PacketRatePlan {
         let burst = window.div_ceil(rate.interval()).max(1);
         Self { rate, burst }
     }
+
+    /// What one interface may send to the resolver and the metadata service.
+    ///
+    /// # Panics
+    /// Never: the rate is not zero.
+    #[must_use]
+    pub fn link_local() -> Self {
+        let rate = PacketRate::per_second(defaults::LINK_LOCAL_RATE.value);
+        Self {
+            rate: rate.expect("the rate is not zero"),
+            burst: defaults::LINK_LOCAL_BURST.value,
+        }
+    }
 }
 
 /// The bucket.

@@ -3,21 +3,23 @@
 //! A tracked flow is remembered from its first packet, and its packets pass both ways until it is
 //! forgotten, whatever the rules say. A flow is untracked if its rule allows any peer and the other
 //! direction allows any peer on all ports; it needs no memory, since the rules let every packet of
-//! it pass, and it costs none. Source: Amazon EC2 User Guide, security-group-connection-tracking,
+//! it pass, and it costs none. When its rule is removed it stops at once, while a tracked flow goes on.
+//! Source: Amazon EC2 User Guide, security-group-connection-tracking,
 //! 2023-06 (vendor).
 //!
 //! ICMP errors about a tracked flow pass with it. Source: Amazon EC2 User Guide, network_mtu,
 //! 2023-06 (vendor).
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use sim_core::SimTime;
 
+use super::connections::TrackedConnections;
 use super::flow_table::{Expires, FlowTable};
 use super::tracking::{TrackedFlow, TrackingTimeouts};
 use crate::headers::{self, FiveTuple, Protocol, TcpFlags};
-use crate::vpc::{Direction, EniRules, RuleRef};
+use crate::vpc::{Direction, EniRules, RouteTable, RouteTarget, RuleRef, RuleSet};
 
 /// What the security groups say to a packet, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Decision {
     Established(RuleRef),
     /// It is an ICMP error about a tracked flow, which this rule let begin.
     Related(RuleRef),
+    /// A rule allows it, and the flow that it would begin is one more than the machine tracks.
+    Full(RuleRef),
     /// No rule allows it.
     Denied,
 }
@@ -39,7 +43,7 @@ impl Decision {
     /// Whether the packet passes.
     #[must_use]
     pub fn allows(self) -> bool {
-        self != Self::Denied
+        !matches!(self, Self::Denied | Self::Full(_))
     }
 
     /// The rule that decided.
@@ -49,9 +53,37 @@ impl Decision {
             Self::Tracked(rule)
             | Self::Untracked(rule)
             | Self::Established(rule)
-            | Self::Related(rule) => Some(rule),
+            | Self::Related(rule)
+            | Self::Full(rule) => Some(rule),
             Self::Denied => None,
         }
+    }
+}
+
+/// Which flows an interface tracks although its rules would leave them untracked.
+/// Source: Amazon EC2 User Guide, security-group-connection-tracking, automatically tracked
+/// connections, 2023-06 (vendor).
+#[derive(Clone, Debug, Default)]
+pub struct AutoTracking {
+    /// All of them: the interface is one of an interface endpoint or a network load balancer.
+    pub always: bool,
+    /// Those with these addresses, sorted: of interfaces that track all their flows.
+    pub peers: Arc<[Ipv4Addr]>,
+    /// Those that this route table sends through a NAT gateway; `None` where it sends none.
+    pub routes: Option<Arc<RouteTable>>,
+}
+
+impl AutoTracking {
+    /// Whether flows with `peer` are tracked.
+    #[must_use]
+    pub fn covers(&self, peer: Ipv4Addr) -> bool {
+        let through_nat_gateway = |routes: &Arc<RouteTable>| {
+            let route = routes.lookup(peer);
+            route.is_some_and(|route| matches!(route.target, RouteTarget::NatGateway(_)))
+        };
+        self.always
+            || self.peers.binary_search(&peer).is_ok()
+            || self.routes.as_ref().is_some_and(through_nat_gateway)
     }
 }
 
@@ -60,6 +92,7 @@ impl Decision {
 pub struct Policy {
     rules: Arc<EniRules>,
     timeouts: TrackingTimeouts,
+    auto: AutoTracking,
     /// By the flow as this interface sends it.
     flows: FlowTable<TrackedFlow>,
 }
@@ -67,35 +100,46 @@ pub struct Policy {
 impl Policy {
     /// No flow yet.
     #[must_use]
-    pub fn new(rules: Arc<EniRules>, timeouts: TrackingTimeouts) -> Self {
+    pub fn new(rules: Arc<EniRules>, timeouts: TrackingTimeouts, auto: AutoTracking) -> Self {
         Self {
             rules,
             timeouts,
+            auto,
             flows: FlowTable::new(),
         }
     }
 
-    /// Decides about a packet with this 5-tuple and remembers its flow.
+    /// Decides about a packet with this 5-tuple and remembers its flow, which counts among the
+    /// machine's `tracked` ones.
     pub fn admit(
         &mut self,
         direction: Direction,
         packet: &[u8],
         tuple: &FiveTuple,
         now: SimTime,
+        tracked: &mut TrackedConnections,
     ) -> Decision {
         let flags = headers::tcp_flags(packet);
         let key = key(direction, tuple);
-        if let Some(flow) = self.flows.entry(&key)
-            && flow.expires() > now
-            && !begins_again(flow, flags)
-        {
-            flow.see(direction, flags, &self.timeouts, now);
-            return Decision::Established(flow.rule);
+        let mut place = None;
+        if let Some(flow) = self.flows.entry(&key) {
+            if flow.expires() > now && !begins_again(flow, flags) {
+                flow.see(direction, flags, &self.timeouts, now);
+                tracked.prolong(flow.place, flow.expires());
+                return Decision::Established(flow.rule);
+            }
+            place = flow.place.take();
         }
         let decision = self.by_rules(direction, packet, tuple, flags, now);
         if let Decision::Tracked(rule) = decision {
+            // One that begins again has the place of the one that is over.
+            tracked.close(place);
+            if !tracked.has_room(now) {
+                return Decision::Full(rule);
+            }
             let mut flow = TrackedFlow::new(rule, direction, tuple.protocol);
             flow.see(direction, flags, &self.timeouts, now);
+            flow.place = tracked.open(flow.expires());
             self.flows.insert(&key, flow, now);
         }
         decision
@@ -130,23 +174,34 @@ impl Policy {
             return Decision::Related(flow.rule);
         }
         let peer = match direction {
-            Direction::Ingress => tuple.src.ip(),
-            Direction::Egress => tuple.dst.ip(),
+            Direction::Ingress => *tuple.src.ip(),
+            Direction::Egress => *tuple.dst.ip(),
         };
-        let port = match tuple.protocol {
-            Protocol::Icmp => icmp_type(packet),
-            _ => tuple.dst.port(),
-        };
-        let Some(found) = self.rules.lookup(direction, tuple.protocol, *peer, port) else {
+        let port = headers::rule_port(packet, tuple);
+        let rules = self.rules.at(now);
+        let Some(found) = rules.lookup(direction, tuple.protocol, peer, port) else {
             return Decision::Denied;
         };
-        let untracked = |direction, port| self.rules.untracked(direction, tuple.protocol, port);
-        if untracked(direction, port)
-            || (may_be_reply(flags) && untracked(direction.reversed(), tuple.src.port()))
-        {
+        if headers::icmp_error_quote(packet).is_some() {
+            // An error begins no flow, or errors the other way would pass as its replies.
             return Decision::Untracked(found.rule);
         }
-        Decision::Tracked(found.rule)
+        let reply = may_be_reply(flags);
+        let begins = |rules: &RuleSet| rules.untracked(direction, tuple.protocol, port);
+        let answers = |rules: &RuleSet| {
+            reply && rules.untracked(direction.reversed(), tuple.protocol, tuple.src.port())
+        };
+        // A flow that began untracked stays so when rules change, or its next packet would begin a
+        // tracked flow, which the removed rule could no longer stop.
+        let went_on =
+            |rules: &RuleSet| answers(rules) || (reply && flags.is_some() && begins(rules));
+        let untracked =
+            begins(rules) || answers(rules) || self.rules.before(now).iter().any(went_on);
+        if untracked && !self.auto.covers(peer) {
+            Decision::Untracked(found.rule)
+        } else {
+            Decision::Tracked(found.rule)
+        }
     }
 
     /// The tracked flow that an ICMP error is about. The error quotes a packet that went the other
@@ -169,11 +224,6 @@ fn key(direction: Direction, tuple: &FiveTuple) -> FiveTuple {
         },
         (Direction::Ingress, _) => tuple.reversed(),
     }
-}
-
-/// The message type of an ICMP packet, which stands first after the IPv4 header.
-fn icmp_type(packet: &[u8]) -> u16 {
-    u16::from(packet[usize::from(packet[0] & 0x0f) * 4])
 }
 
 /// Whether a TCP packet opens a new connection on the ports of one that is over.

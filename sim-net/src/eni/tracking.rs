@@ -7,6 +7,7 @@
 use sim_core::{SimDuration, SimTime};
 
 use super::flow_table::Expires;
+use crate::deadlines::DeadlineId;
 use crate::headers::{Protocol, TcpFlags};
 use crate::vpc::{Direction, RuleRef, defaults};
 
@@ -66,6 +67,8 @@ pub(crate) struct TrackedFlow {
     opened: Direction,
     state: State,
     expires: SimTime,
+    /// Its place among those of the machine, where these are counted.
+    pub(crate) place: Option<DeadlineId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +119,7 @@ impl TrackedFlow {
             opened: direction,
             state,
             expires: SimTime::MAX,
+            place: None,
         }
     }
 

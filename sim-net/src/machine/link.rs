@@ -251,8 +251,15 @@ impl Machine {
     }
 
     /// Offers a frame to an interface's queue, and through it to the fabric.
-    fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
-        let outcome = self.enis[eni]
+    pub(super) fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
+        let device = &mut self.enis[eni];
+        // Nobody else asks for the path this early.
+        if self.allowance.limits_internet() && headers::is_ipv4(&frame.data) {
+            let dst = headers::dst_addr(&frame.data);
+            let dst = device.eni.resolve(frame.meta.next_hop, dst);
+            frame.meta.internet = device.port.leads_outside(&self.fabric, dst);
+        }
+        let outcome = device
             .eni
             .egress(&mut self.allowance, env.ctx.now(), &frame);
         self.leave(env, eni, frame, outcome);
@@ -296,22 +303,23 @@ impl Machine {
         }
     }
 
-    fn cross_fabric(&mut self, env: &mut Env<'_, '_>, eni: EniId, at: SimTime, frame: Frame) {
+    fn cross_fabric(&mut self, env: &mut Env<'_, '_>, eni: EniId, at: SimTime, mut frame: Frame) {
         let device = &mut self.enis[eni];
         let dst = device
             .eni
             .resolve(frame.meta.next_hop, headers::dst_addr(&frame.data));
-        match device
-            .port
-            .transit(&self.fabric, at, dst, frame.packet_len())
-        {
+        match device.port.transit(&self.fabric, at, dst, &frame.data) {
             Transit::Arrive {
                 machine,
                 eni: to,
                 at: arrival,
+                translation,
+                internet,
             } => {
                 device.counts.departed += 1;
                 self.capture(at, eni, &frame, None);
+                translation.apply(&mut frame.data);
+                frame.meta.internet = internet;
                 self.meter
                     .hops
                     .add(frame.meta.tag, Component::Fabric, arrival - at);

@@ -2,12 +2,14 @@
 //!
 //! * [`run`](self) decides what each core does next and keeps its clock.
 //! * `path` carries a packet through a namespace, as the kernel's IP layer does.
+//! * `nat_gateway` is all that a machine does which is one.
 //! * `link` carries it to the next namespace, bridge or network interface.
 //! * `sockets` hands it to a stack and programs, and takes what they send.
 
 mod account;
 mod event;
 mod link;
+mod nat_gateway;
 mod order;
 mod path;
 mod probes;
@@ -33,7 +35,7 @@ use crate::ids::{AppId, BridgeId, ConnId, CoreId, EniId, NetnsId};
 use crate::kernel::netns::{BridgeDevice, Netns};
 use crate::stack::{SocketEvent, StackWorker};
 use crate::verdict::DropReason;
-use crate::vpc::{Fabric, FabricPort};
+use crate::vpc::{Fabric, FabricPort, NatTable};
 
 /// An interface of a machine and what the kernel keeps for it.
 #[derive(Debug)]
@@ -104,6 +106,8 @@ pub struct Machine {
     pub apps: IndexVec<AppId, AppSlot>,
     /// The VPC.
     pub fabric: Arc<Fabric>,
+    /// The translation table of a NAT gateway; `None` on machines that are none.
+    pub nat: Option<Box<NatTable>>,
     /// Counters and records.
     pub account: Account,
     /// The interval in which time is accounted to components.
@@ -144,6 +148,7 @@ impl Machine {
             allowance,
             apps: IndexVec::new(),
             fabric,
+            nat: None,
             account,
             measured: (SimTime::ZERO, SimTime::MAX),
             meter: Meter::new(profile, tags),

@@ -34,8 +34,8 @@ pub enum ProbeResult {
     },
 }
 
-/// The first drop of a probe. Its own packets come before ICMP errors about them, then the time
-/// decides.
+/// The first drop of a probe. Its own packets come before ICMP errors and resets that say what became
+/// of them, then the time decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Drop {
     is_error: bool,
@@ -103,12 +103,12 @@ impl ProbeNotes {
         self.note(probe).source_seen = Some(addr);
     }
 
-    /// The namespace in which a probe is made refuses to send it.
-    pub fn not_sent(&mut self, probe: usize, now: SimTime, reason: DropReason) {
+    /// The namespace in which a probe is made, or answered, refuses to send it.
+    pub fn not_sent(&mut self, probe: usize, now: SimTime, leg: Leg, reason: DropReason) {
         self.note(probe).note_drop(Drop {
             is_error: false,
             at: now,
-            leg: Leg::Forward,
+            leg,
             reason,
         });
     }
@@ -119,7 +119,8 @@ impl ProbeNotes {
             return;
         }
         self.note(probe).note_drop(Drop {
-            is_error: headers::icmp_error_quote(&frame.data).is_some(),
+            is_error: headers::icmp_error_quote(&frame.data).is_some()
+                || headers::tcp_flags(&frame.data).is_some_and(|flags| flags.rst),
             at: now,
             leg: frame.meta.leg,
             reason,

@@ -7,6 +7,7 @@ use crate::app::{AppEvent, Os};
 use crate::cost::{Charge, Primitive};
 use crate::cpu::{Component, ROUND, Softirq, Work, rss};
 use crate::frame::{Frame, FrameSlot};
+use crate::headers;
 use crate::ids::{AppId, CoreId, EniId, FlowTag};
 use crate::stack::{SocketEvent, StackWorker};
 use crate::verdict::DropReason;
@@ -66,9 +67,13 @@ impl Partition for Machine {
 impl Machine {
     fn on_arrive(&mut self, env: &mut Env<'_, '_>, eni: EniId, slot: FrameSlot) {
         let now = env.ctx.now();
-        let frame = self.frames.take(slot);
+        let mut frame = self.frames.take(slot);
         match self.enis[eni].eni.ingress(&mut self.allowance, now, &frame) {
             crate::eni::IngressOutcome::Arrive(at) => {
+                let src = headers::src_addr(&frame.data);
+                if let Some(hops) = self.enis[eni].eni.ttl_from(src) {
+                    headers::set_ttl(&mut frame.data, hops);
+                }
                 self.meter
                     .hops
                     .add(frame.meta.tag, Component::RxQueue, at - now);
@@ -89,6 +94,9 @@ impl Machine {
     }
 
     fn on_ring(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
+        if self.nat.is_some() {
+            return self.translate(env, eni, frame);
+        }
         let now = env.ctx.now();
         let core = self.receive_core(&frame);
         let device = &mut self.enis[eni];

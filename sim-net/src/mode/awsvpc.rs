@@ -22,6 +22,7 @@ use crate::plan::TaskPlan;
 pub fn lay_out(task: &TaskPlan, layout: &mut Layout<'_>) -> Result<Vec<Site>, BuildError> {
     let instance = layout.instance_of(task)?;
     let eni = layout.task_eni(task)?;
+    let blocked = layout.blocked_metadata[instance];
     let machine = &mut layout.machines[instance];
     let attachment = if machine.trunking() {
         Attachment::Branch
@@ -31,6 +32,9 @@ pub fn lay_out(task: &TaskPlan, layout: &mut Layout<'_>) -> Result<Vec<Site>, Bu
     let netns = machine.add_netns(task.name.clone());
     machine.attach_eni(netns, &eni, attachment);
     machine.join_agent(netns)?;
+    if blocked {
+        machine.block_metadata(netns);
+    }
     let own = Some(eni.addr);
     let site = Site {
         machine: instance,

@@ -3,6 +3,7 @@
 //! ```text
 //! in:   task ENI (security groups of the task) ── virtual device ── eth0 ── program
 //! out:  program ── eth0 ── virtual device ── task ENI ── VPC
+//! task metadata:  fargate-bridge ── agent, in the same micro-VM
 //! ```
 //!
 //! Nothing is shared with another task but the fabric, and there is no instance whose metadata
@@ -23,6 +24,7 @@ pub fn lay_out(task: &TaskPlan, layout: &mut Layout<'_>) -> Result<Vec<Site>, Bu
     let machine = &mut layout.machines[index];
     let netns = machine.root();
     machine.attach_eni(netns, &eni, Attachment::Virtual);
+    machine.add_micro_vm_agent()?;
     let own = Some(eni.addr);
     let site = Site {
         machine: index,

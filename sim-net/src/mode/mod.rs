@@ -41,6 +41,8 @@ pub struct Layout<'a> {
     pub task_enis: &'a [(String, EniSpec)],
     /// The micro-VM of each Fargate task, by the task's name.
     pub micro_vms: &'a [(String, usize)],
+    /// Of each instance, whether its tasks may not ask for its metadata.
+    pub blocked_metadata: &'a [bool],
 }
 
 impl Layout<'_> {

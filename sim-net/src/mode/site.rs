@@ -1,5 +1,7 @@
 //! A machine while it is laid out: namespaces, bridges, interfaces and programs are added to it.
 
+mod services;
+
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;
@@ -14,9 +16,9 @@ use crate::frame::Mac;
 use crate::headers::Protocol;
 use crate::ids::{AppId, BridgeId, CoreId, EniId, FlowTag, IfaceId, ListenerId, NetnsId};
 use crate::kernel::bridge::Bridge;
-use crate::kernel::netfilter::Netfilter;
 use crate::kernel::netfilter::docker::{self, DockerRules};
 use crate::kernel::netfilter::ecs_agent::{self, EcsAgentRules};
+use crate::kernel::netfilter::{Netfilter, NetfilterConfig};
 use crate::kernel::netns::{BridgeDevice, Iface, IfaceKind, Netns};
 use crate::kernel::route::{Route, RouteKind};
 use crate::machine::{AppSlot, EniDevice, FlowOrder, LinkCounts, Machine};
@@ -33,9 +35,6 @@ const DOCKER_NETWORK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 17, 0, 0)
 
 /// Network of `ecs-bridge`. Source: ECS agent, `agent/ecscni/types.go` (specified).
 const ECS_NETWORK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 172, 0), 22);
-
-/// Address of credentials and task metadata. Source: ECS agent, `agent/ecscni` (specified).
-const TASK_METADATA: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 170, 2), 32);
 
 /// Port of the ECS agent's introspection. Source: ECS agent, README (specified).
 const AGENT_INTROSPECTION: u16 = 51678;
@@ -193,7 +192,10 @@ impl MachineBuilder {
         }
         let docker0 = self.add_bridge("docker0", DOCKER_NETWORK);
         let iface = self.machine.bridges[docker0].iface;
-        let mut netfilter = Netfilter::default();
+        let mut netfilter = Netfilter::new(NetfilterConfig {
+            conntrack_max: docker.conntrack_max,
+            ..NetfilterConfig::default()
+        });
         let rules = DockerRules {
             docker0: iface,
             network: self.networks[docker0.index()],
@@ -207,17 +209,7 @@ impl MachineBuilder {
         self.machine.netns[root].route_localnet = true;
         self.docker0 = Some(docker0);
         self.serve(root, AGENT_INTROSPECTION, Protocol::Tcp, Vec::new())?;
-        let core = CoreId::new(0);
-        let agent = self.add_app(root, App::Server(Box::new(Server::new(Vec::new()))), core);
-        let buffers = Buffers::for_messages(0, 0);
-        self.listen(
-            root,
-            agent,
-            Some(Ipv4Addr::LOCALHOST),
-            AGENT_METADATA,
-            buffers,
-        )
-        .map(|_| ())
+        self.answer(root, Ipv4Addr::LOCALHOST, AGENT_METADATA, Protocol::Tcp)
     }
 
     fn add_bridge(&mut self, name: &str, network: Ipv4Net) -> BridgeId {
@@ -326,34 +318,6 @@ impl MachineBuilder {
         self.machine.netns[netns].routes.add(route);
     }
 
-    /// Gives a task's namespace its link to the ECS agent: `ecs-eth0` on `ecs-bridge`, and the
-    /// route to the address of credentials and metadata.
-    ///
-    /// # Errors
-    /// If the bridge is full.
-    pub fn join_agent(&mut self, netns: NetnsId) -> Result<(), BuildError> {
-        if !self.docker.enabled {
-            return Ok(());
-        }
-        let bridge = match self.ecs_bridge {
-            Some(bridge) => bridge,
-            None => self.add_bridge("ecs-bridge", ECS_NETWORK),
-        };
-        self.ecs_bridge = Some(bridge);
-        let addr = self.join_bridge(bridge, netns, "ecs-eth0", false)?;
-        let iface = IfaceId::new(self.machine.netns[netns].ifaces.len() - 1);
-        let prefix = TASK_METADATA;
-        let kind = RouteKind::Via(host_of(self.networks[bridge.index()], 1));
-        let src = addr;
-        self.machine.netns[netns].routes.add(Route {
-            prefix,
-            kind,
-            iface,
-            src,
-        });
-        Ok(())
-    }
-
     /// Attaches an interface to a namespace as `eth0`, with a default route through its subnet's
     /// router.
     pub fn attach_eni(&mut self, netns: NetnsId, spec: &EniSpec, how: Attachment) -> EniId {
@@ -417,7 +381,7 @@ impl MachineBuilder {
                 .map(|_| ())
         } else {
             let app = AppId::new(self.machine.apps.len());
-            let udp = self.bind(root, app, port.host_port)?;
+            let udp = self.bind(root, app, None, port.host_port)?;
             self.add_app(root, App::UdpProxy(UdpProxy::new(udp, to)), CoreId::new(0));
             Ok(())
         }
@@ -450,13 +414,14 @@ impl MachineBuilder {
         &mut self,
         netns: NetnsId,
         app: AppId,
+        addr: Option<Ipv4Addr>,
         port: u16,
     ) -> Result<crate::ids::UdpId, BuildError> {
         let options = udp_options(self.idle_tag);
         let name = &self.machine.name;
         let ns = &mut self.machine.netns[netns];
         ns.stack
-            .bind_udp(app, None, port, options)
+            .bind_udp(app, addr, port, options)
             .map_err(|_| BuildError::port_taken(name, &ns.name, port, Protocol::Udp))
     }
 
@@ -483,7 +448,7 @@ impl MachineBuilder {
             }
             Ok(())
         } else {
-            self.bind(netns, app, port).map(|_| ())
+            self.bind(netns, app, None, port).map(|_| ())
         }
     }
 

@@ -40,13 +40,7 @@ impl Amazon {
 /// NAT gateways.
 impl<T: Trace> Walker<'_, T> {
     /// To a NAT gateway, whose subnet's edge counts unless it is the sender's own subnet.
-    pub(super) fn through_nat(
-        &mut self,
-        gateway: usize,
-        subnet: usize,
-        to: Ipv4Addr,
-        packet: Packet,
-    ) -> Step {
+    pub(super) fn through_nat(&mut self, gateway: usize, subnet: usize, packet: Packet) -> Step {
         let index = self.e.region.nat[gateway];
         let Some(interface) = self.e.region.interfaces.get(index) else {
             return Err(undetermined(&packet));
@@ -54,7 +48,7 @@ impl<T: Trace> Walker<'_, T> {
         if interface.subnet == Some(subnet) {
             return Ok(At::Arrive(index, packet));
         }
-        self.acl(Direction::Egress, subnet, to, &packet)?;
+        self.acl(Direction::Egress, subnet, *packet.tuple.dst.ip(), &packet)?;
         self.enter(index, packet)
     }
 
@@ -101,6 +95,15 @@ impl<T: Trace> Walker<'_, T> {
         if let Some(mapping) = self.mappings.iter().find(find) {
             return Ok(Some(mapping.outside));
         }
+        // Its route does not hang on the source, so it would come here again and again.
+        let again = |m: &Mapping| m.interface == at && m.inside.dst == inside.dst;
+        if packet.leg == Leg::Forward && self.mappings.iter().any(again) {
+            let name = &self.interface(at).name;
+            self.say(packet, name, "NAT gateway", "drop", || {
+                "its route leads back to it".to_owned()
+            });
+            return Err(dropped(DropReason::TtlExceeded, packet));
+        }
         let begins = match packet.kind {
             Kind::Ask => true,
             Kind::Answer => inside.protocol == Protocol::Udp,
@@ -141,9 +144,9 @@ impl<T: Trace> Walker<'_, T> {
         if to == METADATA {
             return Some(Amazon::Metadata);
         }
-        let region = &self.e.region;
-        let resolves = to == RESOLVER || region.resolver(vpc) == Some(to);
-        (resolves && region.plan.vpcs[vpc].dns_support).then_some(Amazon::Resolver)
+        let vpc = &self.e.region.plan.vpcs[vpc];
+        let resolves = to == RESOLVER || vpc.resolver_address() == Some(to);
+        (resolves && vpc.dns_support).then_some(Amazon::Resolver)
     }
 
     /// One of Amazon's services is asked. Its answer comes straight back to the interface, past

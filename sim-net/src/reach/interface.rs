@@ -10,7 +10,7 @@ use super::packet::TTL;
 use super::region::GroupRules;
 use crate::ids::IfaceId;
 use crate::plan::{HostLocation, HostPlan, InstancePlan, Place, Plan, TaskNetworkPlan, TaskPlan};
-use crate::vpc::{EniRules, PublicAddress};
+use crate::vpc::EniRules;
 
 /// What is behind an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,6 @@ pub(super) struct Interface {
     pub(super) name: String,
     pub(super) role: Role,
     pub(super) addr: Ipv4Addr,
-    wanted: PublicAddress,
     pub(super) public: Option<Ipv4Addr>,
     /// Its subnet; `None` outside the VPCs.
     pub(super) subnet: Option<usize>,
@@ -45,7 +44,7 @@ pub(super) struct Interface {
     pub(super) place: Option<Place>,
 }
 
-/// All interfaces: those of machines in the order of [`Layout::attached`], then NAT gateways.
+/// All interfaces, in the order of [`Layout::attached`].
 pub(super) fn all(plan: &Plan, layout: &Layout, rules: &GroupRules) -> Vec<Interface> {
     let mut interfaces = Vec::with_capacity(layout.attached.len());
     let mut next_eni = vec![1; plan.instances.len()];
@@ -70,26 +69,28 @@ pub(super) fn all(plan: &Plan, layout: &Layout, rules: &GroupRules) -> Vec<Inter
         };
         at.insert(key, of_task(plan, index, task, network));
     }
+    let first_nat = layout.first_host + plan.hosts.len();
+    for (index, gateway) in plan.region.nat_gateways.iter().enumerate() {
+        let interface = Interface {
+            role: Role::NatGateway(index),
+            ..Interface::new(gateway.id.clone(), Some(gateway.subnet), &[])
+        };
+        at.insert((first_nat + index, 0), interface);
+    }
     for attached in &layout.attached {
         let Some(mut interface) = at.remove(&(attached.machine, attached.eni)) else {
             continue;
         };
-        interface.role = Role::Machine(attached.space, attached.iface);
+        if !matches!(interface.role, Role::NatGateway(_)) {
+            interface.role = Role::Machine(attached.space, attached.iface);
+        }
         interface.addr = attached.addr;
+        interface.public = attached.public;
         interface.router = interface
             .subnet
             .and_then(|subnet| plan.region.subnets[subnet].cidr.hosts().next());
         interfaces.push(interface);
     }
-    for (index, gateway) in plan.region.nat_gateways.iter().enumerate() {
-        interfaces.push(Interface {
-            role: Role::NatGateway(index),
-            addr: gateway.address.unwrap_or(Ipv4Addr::UNSPECIFIED),
-            wanted: gateway.public_address,
-            ..Interface::new(gateway.id.clone(), Some(gateway.subnet), &[])
-        });
-    }
-    give_public_addresses(&mut interfaces);
     let keys: Vec<_> = interfaces.iter().map(|i| (i.addr, &i.groups[..])).collect();
     let sets = rules.compile(&keys);
     for (interface, set) in interfaces.iter_mut().zip(sets) {
@@ -102,9 +103,8 @@ impl Interface {
     fn new(name: String, subnet: Option<usize>, groups: &[usize]) -> Self {
         Self {
             name,
-            role: Role::NatGateway(usize::MAX),
+            role: Role::Machine(usize::MAX, IfaceId::new(0)),
             addr: Ipv4Addr::UNSPECIFIED,
-            wanted: PublicAddress::None,
             public: None,
             subnet,
             service: None,
@@ -121,7 +121,6 @@ impl Interface {
 
 fn of_instance(plan: &Plan, index: usize, instance: &InstancePlan) -> Interface {
     Interface {
-        wanted: instance.public_address,
         source_dest_check: instance.source_dest_check,
         metadata: metadata(plan, index),
         place: Some(Place::Instance(index)),
@@ -139,7 +138,6 @@ fn of_host(index: usize, host: &HostPlan) -> Interface {
         HostLocation::Subnet(_) | HostLocation::Internet => None,
     };
     Interface {
-        wanted: host.public_address,
         service,
         source_dest_check: host.source_dest_check,
         always_tracked: host.always_tracked,
@@ -154,7 +152,6 @@ fn of_host(index: usize, host: &HostPlan) -> Interface {
 
 fn of_task(plan: &Plan, index: usize, task: &TaskPlan, network: &TaskNetworkPlan) -> Interface {
     Interface {
-        wanted: network.public_address,
         source_dest_check: true,
         metadata: task.instance.and_then(|instance| metadata(plan, instance)),
         place: Some(Place::Container {
@@ -178,22 +175,4 @@ fn metadata(plan: &Plan, instance: usize) -> Option<u8> {
     } else {
         TTL
     })
-}
-
-/// The range of assigned public addresses: that for benchmarks, which is in nobody's VPC.
-/// Source: RFC 2544 (assumed).
-const POOL: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
-
-fn give_public_addresses(interfaces: &mut [Interface]) {
-    let mut next = u32::from(POOL);
-    for interface in interfaces {
-        interface.public = match interface.wanted {
-            PublicAddress::None => None,
-            PublicAddress::Fixed(addr) => Some(addr),
-            PublicAddress::Assigned => {
-                next += 1;
-                Some(Ipv4Addr::from(next))
-            }
-        };
-    }
 }

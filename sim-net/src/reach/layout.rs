@@ -125,6 +125,7 @@ pub(super) struct Attached {
     pub(super) machine: usize,
     pub(super) eni: usize,
     pub(super) addr: Ipv4Addr,
+    pub(super) public: Option<Ipv4Addr>,
     pub(super) space: usize,
     pub(super) iface: IfaceId,
 }
@@ -186,7 +187,7 @@ impl Layout {
     }
 
     fn add(&mut self, index: usize, mut machine: Machine, first: &First) {
-        let (spaces, bridges) = (first.spaces[index], first.bridges[index]);
+        let spaces = first.spaces[index];
         for device in machine.bridges.iter() {
             let port = |(id, &(netns, iface)): (BridgePortId, &(NetnsId, IfaceId))| Port {
                 addr: address(machine.netns[netns].ifaces[iface].addr),
@@ -203,18 +204,22 @@ impl Layout {
             });
         }
         for (id, device) in machine.enis.iter_enumerated() {
-            let netns = &machine.netns[device.netns];
-            let Some(iface) = netns.iface_of(id) else {
-                continue;
-            };
+            let iface = machine.netns[device.netns].iface_of(id);
+            let endpoint = machine.fabric.endpoint(device.port.endpoint());
             self.attached.push(Attached {
                 machine: index,
                 eni: id.index(),
-                addr: device.eni.addr(),
+                addr: endpoint.addr,
+                public: endpoint.public,
                 space: spaces + device.netns.index(),
-                iface,
+                iface: iface.unwrap_or(IfaceId::new(0)),
             });
         }
+        self.add_spaces(index, &mut machine, first);
+    }
+
+    fn add_spaces(&mut self, index: usize, machine: &mut Machine, first: &First) {
+        let (spaces, bridges) = (first.spaces[index], first.bridges[index]);
         let link = |kind: IfaceKind| match kind {
             IfaceKind::Loopback => Link::Loopback,
             IfaceKind::Veth(Ingress::Iface(netns, iface)) => {

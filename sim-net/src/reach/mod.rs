@@ -8,6 +8,7 @@
 //! * `region`, `interface` and `acl` are the Region's policy at one moment.
 
 mod acl;
+mod agreement;
 mod endpoints;
 mod evaluator;
 mod gateway;

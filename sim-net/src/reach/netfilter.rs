@@ -242,7 +242,8 @@ impl<T: Trace> Walker<'_, T> {
             decision: "translate",
             rule: match decider {
                 Some(by) => show::decider(netfilter, by, &names(space)).to_string(),
-                None => "conntrack: as its connection's first packet, or back".to_owned(),
+                None if reply => "conntrack: back to what the first packet had".to_owned(),
+                None => "conntrack: as the first packet".to_owned(),
             },
         });
     }

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use super::interface::Role;
 use super::packet::{Flow, Kind, Packet, UNREACHABLE};
 use super::text;
 use super::trace::Trace;
@@ -18,13 +17,13 @@ impl<T: Trace> Walker<'_, T> {
         &mut self,
         direction: Direction,
         index: usize,
-        peer: Ipv4Addr,
         packet: &Packet,
     ) -> Result<(), Verdict> {
         let interface = self.interface(index);
         let Some(rules) = &interface.rules else {
             return Ok(());
         };
+        let rules = rules.at(self.region().at);
         let component = match direction {
             Direction::Ingress => "security group ingress",
             Direction::Egress => "security group egress",
@@ -46,11 +45,11 @@ impl<T: Trace> Walker<'_, T> {
             _ => packet.tuple.dst.port(),
         };
         let protocol = packet.tuple.protocol;
-        let header_peer = match direction {
+        let peer = match direction {
             Direction::Ingress => *packet.tuple.src.ip(),
             Direction::Egress => *packet.tuple.dst.ip(),
         };
-        let Some(found) = rules.lookup(direction, protocol, header_peer, port) else {
+        let Some(found) = rules.lookup(direction, protocol, peer, port) else {
             self.say(packet, &interface.name, component, "deny", || {
                 text::groups(&self.e.region.plan, &interface.groups, direction)
             });
@@ -69,8 +68,7 @@ impl<T: Trace> Walker<'_, T> {
         let untracked = rules.untracked(direction, protocol, port)
             || (may_be_reply
                 && rules.untracked(direction.reversed(), protocol, packet.tuple.src.port()));
-        if (!untracked || self.always_tracked(direction, index, peer)) && protocol != Protocol::Icmp
-        {
+        if (!untracked || self.always_tracked(index, peer)) && protocol != Protocol::Icmp {
             let flow = Flow {
                 interface: index,
                 tuple,
@@ -81,29 +79,16 @@ impl<T: Trace> Walker<'_, T> {
     }
 
     /// Whether a flow between an interface and `peer` is tracked whatever the rules say.
-    fn always_tracked(&self, direction: Direction, index: usize, peer: Ipv4Addr) -> bool {
+    fn always_tracked(&self, index: usize, peer: Ipv4Addr) -> bool {
         let region = self.region();
         let interface = self.interface(index);
-        if interface.always_tracked {
-            return true;
-        }
-        let (Some(subnet), Some(vpc)) = (interface.subnet, region.vpc_of(index)) else {
-            return false;
+        let through_nat_gateway = |subnet| {
+            let found = region.route(subnet, peer);
+            found.is_some_and(|found| matches!(found.target, RouteTarget::NatGateway(_)))
         };
-        let other = region.private(vpc, peer);
-        if other.is_some_and(|other| {
-            let other = self.interface(other);
-            other.always_tracked
-                || (direction == Direction::Ingress && matches!(other.role, Role::NatGateway(_)))
-        }) {
-            return true;
-        }
-        let within = region.plan.subnets[subnet].cidr.contains(&peer);
-        !within
-            && matches!(
-                region.route(subnet, peer).map(|found| found.target),
-                Some(RouteTarget::NatGateway(_))
-            )
+        interface.always_tracked
+            || region.always_tracked.binary_search(&peer).is_ok()
+            || interface.subnet.is_some_and(through_nat_gateway)
     }
 
     /// The network ACL of a subnet.

@@ -11,7 +11,7 @@ use super::interface::{self, Interface, Role};
 use super::layout::Layout;
 use crate::plan::Plan;
 use crate::vpc::{
-    EniRules, GroupMembers, Lifetime, RegionPlan, RouteDestination, RouteTarget, RulePlan,
+    EniRules, GroupMembers, PrefixListPlan, RegionPlan, RouteDestination, RouteTarget,
     SecurityGroupPlan,
 };
 
@@ -27,6 +27,8 @@ struct Prefix {
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) plan: RegionPlan,
+    /// The moment.
+    pub(super) at: SimTime,
     pub(super) interfaces: Vec<Interface>,
     by_private: LookupMap<(usize, Ipv4Addr), usize>,
     by_public: LookupMap<Ipv4Addr, usize>,
@@ -35,8 +37,10 @@ pub(super) struct Region {
     routes: Vec<Vec<Prefix>>,
     pub(super) acls: Vec<Acl>,
     pub(super) nat: Vec<usize>,
-    /// Whether each VPC has an internet gateway.
-    internet: Vec<bool>,
+    /// The internet gateway of each VPC.
+    pub(super) internet: Vec<Option<usize>>,
+    /// Addresses of interfaces all flows of which are tracked, sorted.
+    pub(super) always_tracked: Vec<Ipv4Addr>,
 }
 
 /// What a route table says.
@@ -50,7 +54,10 @@ pub(super) struct Found<'a> {
 impl Region {
     pub(super) fn compile(plan: &Plan, layout: &Layout, at: SimTime) -> Self {
         let region = plan.region.clone();
-        let rules = GroupRules::of(&region, at);
+        let rules = GroupRules {
+            groups: &region.security_groups,
+            lists: &region.prefix_lists,
+        };
         let interfaces = interface::all(plan, layout, &rules);
         let mut compiled = Self {
             by_private: LookupMap::with_capacity(interfaces.len()),
@@ -61,13 +68,14 @@ impl Region {
                 .collect(),
             acls: region.network_acls.iter().map(|a| Acl::at(a, at)).collect(),
             nat: vec![usize::MAX; region.nat_gateways.len()],
-            internet: vec![false; region.vpcs.len()],
+            internet: (0..region.vpcs.len())
+                .map(|vpc| region.internet_gateways.iter().position(|g| g.vpc == vpc))
+                .collect(),
+            always_tracked: always_tracked(&interfaces),
+            at,
             plan: region,
             interfaces: Vec::new(),
         };
-        for gateway in &compiled.plan.internet_gateways {
-            compiled.internet[gateway.vpc] = true;
-        }
         for (index, interface) in interfaces.iter().enumerate() {
             match interface.subnet {
                 Some(subnet) => {
@@ -98,7 +106,7 @@ impl Region {
     pub(super) fn public(&self, addr: Ipv4Addr) -> Option<usize> {
         let index = *self.by_public.get(&addr)?;
         let vpc = self.vpc_of(index)?;
-        self.internet[vpc].then_some(index)
+        self.internet[vpc].map(|_| index)
     }
 
     /// The machine outside with this address.
@@ -130,14 +138,13 @@ impl Region {
             route: Some((table, prefix.route)),
         })
     }
+}
 
-    /// The second address of a VPC's first range, where its resolver answers.
-    pub(super) fn resolver(&self, vpc: usize) -> Option<Ipv4Addr> {
-        let first = self.plan.vpcs[vpc].cidrs.first()?;
-        u32::from(first.network())
-            .checked_add(2)
-            .map(Ipv4Addr::from)
-    }
+fn always_tracked(interfaces: &[Interface]) -> Vec<Ipv4Addr> {
+    let always = interfaces.iter().filter(|i| i.always_tracked);
+    let mut addrs: Vec<_> = always.map(|i| i.addr).collect();
+    addrs.sort_unstable();
+    addrs
 }
 
 /// The destinations of a route table in the order in which they are tried.
@@ -157,30 +164,13 @@ fn prefixes(region: &RegionPlan, table: usize) -> Vec<Prefix> {
     found.into_iter().map(|(_, prefix)| prefix).collect()
 }
 
-/// The rules of security groups at one moment.
-pub(super) struct GroupRules {
-    groups: Vec<SecurityGroupPlan>,
-    lists: Vec<crate::vpc::PrefixListPlan>,
+/// The rules of all security groups.
+pub(super) struct GroupRules<'a> {
+    groups: &'a [SecurityGroupPlan],
+    lists: &'a [PrefixListPlan],
 }
 
-impl GroupRules {
-    fn of(region: &RegionPlan, at: SimTime) -> Self {
-        let mut groups = region.security_groups.clone();
-        for group in &mut groups {
-            for rule in group.ingress.iter_mut().chain(&mut group.egress) {
-                if rule.lifetime.covers(at) {
-                    rule.lifetime = Lifetime::ALWAYS;
-                } else {
-                    never(rule);
-                }
-            }
-        }
-        Self {
-            groups,
-            lists: region.prefix_lists.clone(),
-        }
-    }
-
+impl GroupRules<'_> {
     /// What each interface's groups allow. Interfaces with the same groups share one set.
     pub(super) fn compile(
         &self,
@@ -199,24 +189,14 @@ impl GroupRules {
             }
             let compile = |attached: &&[usize]| {
                 Arc::new(EniRules::compile(
-                    &self.groups,
+                    self.groups,
                     attached,
                     &members,
-                    &self.lists,
+                    self.lists,
                 ))
             };
             Some(sets.entry(groups).or_insert_with_key(compile).clone())
         };
         interfaces.iter().map(set).collect()
     }
-}
-
-/// Makes a rule one that covers nothing. It keeps its place, by which others are known.
-#[expect(
-    clippy::reversed_empty_ranges,
-    reason = "a range of no port is what is wanted"
-)]
-fn never(rule: &mut RulePlan) {
-    rule.protocol = Some(crate::headers::Protocol::Tcp);
-    rule.ports = 1..=0;
 }

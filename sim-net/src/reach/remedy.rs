@@ -88,6 +88,14 @@ fn dropped(reason: DropReason, walk: &Walk) -> String {
                 first_word(rule)
             )
         }
+        _ => on_the_way(reason, end),
+    }
+}
+
+/// What routes, gateways and namespaces drop.
+fn on_the_way(reason: DropReason, end: &WalkHop) -> String {
+    let (place, rule, dst) = (&end.place, &end.rule, end.before.dst);
+    match reason {
         DropReason::VpcNoRoute | DropReason::VpcBlackhole => format!(
             "add a route to {} to route table {} of {place}, with a target that is there",
             dst.ip(),
@@ -118,6 +126,11 @@ fn dropped(reason: DropReason, walk: &Walk) -> String {
         DropReason::Blackhole => format!(
             "remove the blackhole route of {place} (`ECS_AWSVPC_BLOCK_IMDS=false`), or use task roles"
         ),
+        DropReason::TtlExceeded if end.component == "NAT gateway" => {
+            format!(
+                "route what {place} sends on to an internet gateway: now its route leads back to it"
+            )
+        }
         DropReason::TtlExceeded => {
             "raise the hop limit of the metadata service (`HttpPutResponseHopLimit`) to 2"
                 .to_owned()

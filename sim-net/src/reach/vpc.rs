@@ -7,6 +7,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use super::endpoints::RESOLVER;
 use super::interface::{Interface, Role};
 use super::packet::Packet;
 use super::region::{Found, Region};
@@ -47,11 +48,11 @@ impl<'a, T: Trace> Walker<'a, T> {
     /// A packet leaves by an interface, handed to the next hop `next`.
     pub(super) fn depart(&mut self, from: usize, next: Ipv4Addr, packet: Packet) -> Step {
         let interface = self.interface(from);
-        let Some(subnet) = interface.subnet else {
-            return self.from_outside(from, packet);
-        };
         let direct = next.is_unspecified() || Some(next) == interface.router;
         let to = if direct { *packet.tuple.dst.ip() } else { next };
+        let Some(subnet) = interface.subnet else {
+            return self.outside_sends(from, to, packet);
+        };
         if interface.source_dest_check && *packet.tuple.src.ip() != interface.addr {
             self.say(
                 &packet,
@@ -66,8 +67,12 @@ impl<'a, T: Trace> Walker<'a, T> {
         if let Some(service) = self.amazon(plan.vpc, to) {
             return self.ask_amazon(service, from, packet);
         }
-        self.groups(Direction::Egress, from, to, &packet)?;
-        if to.is_link_local() || self.region().resolver(plan.vpc) == Some(to) {
+        // What is for the resolver is not filtered, whether it answers or not.
+        let vpc = &self.region().plan.vpcs[plan.vpc];
+        if to != RESOLVER && vpc.resolver_address() != Some(to) {
+            self.groups(Direction::Egress, from, &packet)?;
+        }
+        if to.is_link_local() {
             return Err(self.nowhere(&packet, "no such service"));
         }
         if plan.cidr.contains(&to) {
@@ -86,6 +91,9 @@ impl<'a, T: Trace> Walker<'a, T> {
         let found = region.route(subnet, to);
         let verdict = match found.map(|f| f.target) {
             None => Some(dropped(DropReason::VpcNoRoute, &packet)),
+            Some(target) if self.is_gone(from, plan.vpc, target) => {
+                Some(dropped(DropReason::VpcBlackhole, &packet))
+            }
             Some(RouteTarget::Blackhole) => Some(dropped(DropReason::VpcBlackhole, &packet)),
             Some(RouteTarget::Unmodelled(_)) => Some(undetermined(&packet)),
             Some(_) => None,
@@ -105,9 +113,9 @@ impl<'a, T: Trace> Walker<'a, T> {
             return Err(dropped(DropReason::VpcNoRoute, &packet));
         };
         if let RouteTarget::NatGateway(gateway) = target {
-            return self.through_nat(*gateway, subnet, to, packet);
+            return self.through_nat(*gateway, subnet, packet);
         }
-        self.acl(Direction::Egress, subnet, to, &packet)?;
+        self.acl(Direction::Egress, subnet, *packet.tuple.dst.ip(), &packet)?;
         match target {
             RouteTarget::Local => match region.private(plan.vpc, to) {
                 Some(found) => self.enter(found, packet),
@@ -123,6 +131,26 @@ impl<'a, T: Trace> Walker<'a, T> {
             RouteTarget::NatGateway(_) | RouteTarget::Blackhole | RouteTarget::Unmodelled(_) => {
                 Err(undetermined(&packet))
             }
+        }
+    }
+
+    /// Whether a route leads to something of another VPC, or a NAT gateway's own back to itself.
+    fn is_gone(&self, from: usize, vpc: usize, target: &RouteTarget) -> bool {
+        let region = self.region();
+        match *target {
+            RouteTarget::InternetGateway(gateway) => region.internet[vpc] != Some(gateway),
+            RouteTarget::NatGateway(gateway) => {
+                let at = region.nat[gateway];
+                at == from || region.vpc_of(at) != Some(vpc)
+            }
+            RouteTarget::Peering(peering) => {
+                let peering = &region.plan.peerings[peering];
+                vpc != peering.requester && vpc != peering.accepter
+            }
+            RouteTarget::GatewayEndpoint(endpoint) => {
+                region.plan.gateway_endpoints[endpoint].vpc != vpc
+            }
+            RouteTarget::Local | RouteTarget::Blackhole | RouteTarget::Unmodelled(_) => false,
         }
     }
 
@@ -152,26 +180,21 @@ impl<'a, T: Trace> Walker<'a, T> {
         if let Some(found) = region.outside(to) {
             return Ok(At::Arrive(found, packet));
         }
-        self.to_public(to, packet)
+        self.enter_vpc(to, packet)
     }
 
     /// To the interface that has this public address.
-    fn to_public(&mut self, to: Ipv4Addr, mut packet: Packet) -> Step {
+    fn enter_vpc(&mut self, to: Ipv4Addr, mut packet: Packet) -> Step {
         let region = self.region();
         let Some(found) = region.public(to) else {
             return Err(self.nowhere(&packet, "nobody has the public address"));
         };
         let interface = self.interface(found);
-        let vpc = region.vpc_of(found);
-        let gateway = region
-            .plan
-            .internet_gateways
-            .iter()
-            .find(|gateway| Some(gateway.vpc) == vpc);
+        let gateway = region.vpc_of(found).and_then(|vpc| region.internet[vpc]);
         let before = packet.tuple;
         let port = packet.flow().dst.port();
         packet.set_dst(SocketAddrV4::new(interface.addr, port));
-        let name = gateway.map_or("", |gateway| &gateway.id);
+        let name = gateway.map_or("", |index| &region.plan.internet_gateways[index].id);
         self.translated(before, &packet, name, "internet gateway", || {
             format!("{to} -> {}", interface.addr)
         });
@@ -256,14 +279,13 @@ impl<'a, T: Trace> Walker<'a, T> {
     }
 
     /// From a machine outside the VPCs.
-    fn from_outside(&mut self, from: usize, packet: Packet) -> Step {
+    fn outside_sends(&mut self, from: usize, to: Ipv4Addr, packet: Packet) -> Step {
         let region = self.region();
-        let to = *packet.tuple.dst.ip();
         if let Some(found) = region.outside(to) {
             return Ok(At::Arrive(found, packet));
         }
         if region.public(to).is_some() {
-            return self.to_public(to, packet);
+            return self.enter_vpc(to, packet);
         }
         let list = self.interface(from).service;
         let endpoints = &region.plan.gateway_endpoints;
@@ -311,8 +333,7 @@ impl<'a, T: Trace> Walker<'a, T> {
             );
             return Err(dropped(DropReason::DestinationCheck, &packet));
         }
-        let src = *packet.tuple.src.ip();
-        self.groups(Direction::Ingress, to, src, &packet)?;
+        self.groups(Direction::Ingress, to, &packet)?;
         Ok(At::Receive(space, iface, packet))
     }
 

@@ -4,7 +4,7 @@
 //! that security groups remember, the mappings of NAT gateways, and who waits for an answer. All of
 //! that is the walk's own and gone with it.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::Evaluator;
 use super::layout::Space;
@@ -24,11 +24,11 @@ pub(super) enum At {
     /// Come in by an interface of a namespace.
     Receive(usize, IfaceId, Packet),
     /// On a bridge, by this port or from its owner, for the station with this address.
-    Bridge(usize, Option<BridgePortId>, std::net::Ipv4Addr, Packet),
+    Bridge(usize, Option<BridgePortId>, Ipv4Addr, Packet),
     /// For a socket of a namespace.
     Socket(usize, Packet),
     /// Leaving by a network interface, towards this next hop.
-    Depart(usize, std::net::Ipv4Addr, Packet),
+    Depart(usize, Ipv4Addr, Packet),
     /// Come to a network interface through the fabric.
     Arrive(usize, Packet),
 }
@@ -188,17 +188,17 @@ impl<'a, T: Trace> Walker<'a, T> {
         });
         match socket.relay {
             Some(to) => self.ask(at, to, packet.tuple.protocol, Some(packet)),
-            None => self.answer(at, packet),
+            None => self.answer(at, packet, socket.addr),
         }
     }
 
-    /// A server answers. A datagram goes out from the address of the route that it takes, whatever
-    /// address was asked.
-    fn answer(&mut self, at: usize, packet: Packet) -> Step {
+    /// A server answers. A datagram goes out from the address that its socket is bound to, else from
+    /// that of the route that it takes, whatever address was asked.
+    fn answer(&mut self, at: usize, packet: Packet, bound: Option<Ipv4Addr>) -> Step {
         let mut answer = packet.back(Kind::Answer);
         if answer.tuple.protocol == Protocol::Udp {
             match self.route(at, *answer.tuple.dst.ip()) {
-                Ok(hop) => answer.tuple.src.set_ip(hop.src),
+                Ok(hop) => answer.tuple.src.set_ip(bound.unwrap_or(hop.src)),
                 Err(reason) => {
                     self.no_route(at, &answer, reason);
                     return Err(dropped(reason, &answer));
@@ -225,9 +225,15 @@ impl<'a, T: Trace> Walker<'a, T> {
         let name = &self.space(at).name;
         self.trace.note(packet.tuple, &packet, || Note {
             place: name.clone(),
-            component: "socket",
+            component: match found {
+                Some(Asker {
+                    behalf: Some(_), ..
+                }) => "userland proxy",
+                _ => "socket",
+            },
             decision: match (found, packet.kind) {
                 (None, _) => "ignore",
+                (Some(asker), Kind::Answer) if asker.behalf.is_some() => "relay",
                 (Some(_), Kind::Answer) => "accept",
                 (Some(_), _) => "refused",
             },
@@ -244,7 +250,7 @@ impl<'a, T: Trace> Walker<'a, T> {
         }
         self.askers.pop();
         match asker.behalf {
-            Some(asked) => self.answer(at, asked),
+            Some(asked) => self.answer(at, asked, None),
             None => Err(Verdict {
                 outcome: ReachOutcome::Reached,
                 leg: Leg::Return,
@@ -253,7 +259,7 @@ impl<'a, T: Trace> Walker<'a, T> {
     }
 
     /// The routing decision of a namespace.
-    pub(super) fn route(&self, at: usize, dst: std::net::Ipv4Addr) -> Result<Hop, DropReason> {
+    pub(super) fn route(&self, at: usize, dst: Ipv4Addr) -> Result<Hop, DropReason> {
         let space = self.space(at);
         if space.is_local(dst) {
             return Ok(Hop {
@@ -281,6 +287,6 @@ impl<'a, T: Trace> Walker<'a, T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hop {
     pub(super) iface: IfaceId,
-    pub(super) next: std::net::Ipv4Addr,
-    pub(super) src: std::net::Ipv4Addr,
+    pub(super) next: Ipv4Addr,
+    pub(super) src: Ipv4Addr,
 }

@@ -146,6 +146,12 @@ impl Stack {
         self.udp[udp.index()].port
     }
 
+    /// The address that a UDP socket is bound to, and answers from; `None` for every address.
+    #[must_use]
+    pub fn udp_addr(&self, udp: UdpId) -> Option<Ipv4Addr> {
+        self.udp[udp.index()].addr
+    }
+
     /// Sends one datagram of `payload` octets from address `src`. Its first eight octets are
     /// `header`, most significant first, as far as they fit.
     ///

@@ -1,9 +1,9 @@
 //! Addresses of a subnet, handed out in order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4AddrRange, Ipv4Net};
 
 /// Addresses at the start of a subnet that AWS keeps: the network, the router, the resolver, and
 /// one for later. The last address is kept too.
@@ -31,6 +31,17 @@ pub enum AddressError {
         addr: Ipv4Addr,
         /// The subnet.
         subnet: Ipv4Net,
+    },
+    /// All addresses of a pool are taken.
+    #[error("all addresses of the pool are taken")]
+    PoolExhausted,
+    /// A service has only addresses of its prefix list.
+    #[error("{addr} is in no range of the prefix list `{list}`")]
+    NotInPrefixList {
+        /// The address.
+        addr: Ipv4Addr,
+        /// The prefix list.
+        list: String,
     },
     /// Somebody has it.
     #[error("InvalidIPAddress.InUse: {addr} is taken")]
@@ -122,6 +133,38 @@ impl AddressAllocator {
     }
 }
 
+/// Hands out the addresses of several ranges, in their order.
+#[derive(Clone, Debug)]
+pub struct AddressPool {
+    /// What is left of each range; ranges without their first and last address, as `hosts` says.
+    ranges: VecDeque<Ipv4AddrRange>,
+}
+
+impl AddressPool {
+    /// The pool of `cidrs`, nothing taken.
+    #[must_use]
+    pub fn new(cidrs: &[Ipv4Net]) -> Self {
+        Self {
+            ranges: cidrs.iter().map(Ipv4Net::hosts).collect(),
+        }
+    }
+
+    /// The first address that is left and not in `taken`; it is in `taken` then.
+    ///
+    /// # Errors
+    /// If none is left.
+    pub fn allocate(&mut self, taken: &mut BTreeSet<Ipv4Addr>) -> Result<Ipv4Addr, AddressError> {
+        while let Some(range) = self.ranges.front_mut() {
+            if let Some(addr) = range.find(|addr| !taken.contains(addr)) {
+                taken.insert(addr);
+                return Ok(addr);
+            }
+            self.ranges.pop_front();
+        }
+        Err(AddressError::PoolExhausted)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +205,17 @@ mod tests {
             assert_eq!(a.usable(), 0, "{cidr}");
             assert!(a.allocate().is_err());
         }
+    }
+
+    #[test]
+    fn a_pool_goes_from_range_to_range_and_skips_what_is_taken() {
+        let cidrs = ["192.0.2.0/30", "192.0.2.8/32"].map(|c| c.parse().expect("a range"));
+        let mut pool = AddressPool::new(&cidrs);
+        let mut taken = BTreeSet::from([addr("192.0.2.1")]);
+        assert_eq!(pool.allocate(&mut taken), Ok(addr("192.0.2.2")));
+        assert_eq!(pool.allocate(&mut taken), Ok(addr("192.0.2.8")));
+        assert_eq!(pool.allocate(&mut taken), Err(AddressError::PoolExhausted));
+        assert_eq!(taken.len(), 3);
     }
 
     #[test]

@@ -112,6 +112,15 @@ constants! {
     /// Limit of one 5-tuple with ENA Express at both ends.
     SINGLE_FLOW_ENA_EXPRESS = "bandwidth.single_flow_ena_express", 25_000_000_000 "bit/s", Vendor:
         "Amazon EC2 User Guide, ena-express (2023-06)";
+    /// Limit of what goes through an internet gateway, in the least.
+    INTERNET = "bandwidth.internet", 5_000_000_000 "bit/s", Vendor:
+        "Amazon EC2 User Guide, ec2-instance-network-bandwidth (2023-06)";
+    /// Share of the bandwidth that a large instance has through an internet gateway.
+    INTERNET_SHARE = "bandwidth.internet_share", 500_000 "ppm", Vendor:
+        "Amazon EC2 User Guide, ec2-instance-network-bandwidth (2023-06): 50 % from 32 vCPUs on";
+    /// The least size of an instance that has that share.
+    INTERNET_SHARE_VCPUS = "bandwidth.internet_share_vcpus", 32 "vCPUs", Vendor:
+        "Amazon EC2 User Guide, ec2-instance-network-bandwidth (2023-06)";
     /// Longest wait of a packet for its flow's limit.
     SINGLE_FLOW_WAIT = "bandwidth.single_flow_wait", 1_000_000 "ns", Assumed:
         "not published: a queue of one millisecond, then drops";

@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use sim_core::{LookupMap, SimDuration, SimTime};
+use sim_core::{Digest, LookupMap, SimDuration, SimTime};
 
 use super::defaults;
 use crate::deadlines::{DeadlineId, Deadlines};
@@ -135,20 +135,20 @@ impl NatTable {
         let from_outside = *tuple.dst.ip() == self.address;
         if headers::icmp_error_quote(packet).is_some() {
             return match from_outside {
-                true => self.error_from_outside(packet),
-                false => self.error_from_inside(packet),
+                true => self.inbound_error(packet),
+                false => self.outbound_error(packet),
             };
         }
         if !translatable(packet, tuple.protocol) {
             return Err(NatRefusal::silent(DropReason::NatNoMapping));
         }
         match from_outside {
-            true => self.from_outside(packet, tuple, now),
-            false => self.from_inside(packet, tuple, now),
+            true => self.inbound(packet, tuple, now),
+            false => self.outbound(packet, tuple, now),
         }
     }
 
-    fn from_inside(
+    fn outbound(
         &mut self,
         packet: &mut [u8],
         tuple: FiveTuple,
@@ -174,7 +174,7 @@ impl NatTable {
         Ok(())
     }
 
-    fn from_outside(
+    fn inbound(
         &mut self,
         packet: &mut [u8],
         tuple: FiveTuple,
@@ -210,7 +210,7 @@ impl NatTable {
             .destinations
             .get_or_insert_with(remote, || Destination {
                 open: 0,
-                next_port: limits.first_port,
+                next_port: limits.start(remote),
             });
         if destination.open >= limits.per_destination {
             return Err(DropReason::NatErrorPortAllocation);
@@ -307,7 +307,7 @@ impl NatTable {
     }
 
     /// An error about a packet that the gateway has sent out.
-    fn error_from_outside(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
+    fn inbound_error(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
         let about = quoted(packet)?;
         let inside = self
             .find((about.src.port(), remote_of(about)))
@@ -320,7 +320,7 @@ impl NatTable {
     }
 
     /// An error about a packet that the gateway has let in.
-    fn error_from_inside(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
+    fn outbound_error(&mut self, packet: &mut [u8]) -> Result<(), NatRefusal> {
         let about = quoted(packet)?;
         let (mut inside, mut ident) = (about.reversed(), None);
         if about.protocol == Protocol::Icmp {
@@ -346,6 +346,17 @@ impl NatTable {
 }
 
 impl Limits {
+    /// Where the search for a port begins: somewhere else for each destination, or a gateway that is
+    /// its own destination would take its first question for the answer.
+    fn start(&self, remote: Remote) -> u16 {
+        let mut digest = Digest::new();
+        let at = u64::from(u32::from(*remote.at.ip())) << 16 | u64::from(remote.at.port());
+        digest.update(at << 8 | u64::from(u8::from(remote.protocol)));
+        let ports = u64::from(self.last_port - self.first_port) + 1;
+        let offset = (digest.finish() >> 32) % ports;
+        self.first_port + u16::try_from(offset).expect("the range has fewer than 65,536 ports")
+    }
+
     fn after(&self, port: u16) -> u16 {
         if port >= self.last_port {
             self.first_port

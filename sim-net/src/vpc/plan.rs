@@ -71,6 +71,16 @@ pub struct VpcPlan {
     pub dns_support: bool,
 }
 
+impl VpcPlan {
+    /// The address at which the resolver answers beside its link-local one, if it does.
+    /// Source: Amazon VPC User Guide, vpc-dns, 2023-06 (vendor).
+    #[must_use]
+    pub fn resolver_address(&self) -> Option<Ipv4Addr> {
+        let network = self.cidrs.first()?.network();
+        Some(Ipv4Addr::from_bits(network.to_bits().saturating_add(2)))
+    }
+}
+
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetPlan {
@@ -214,6 +224,17 @@ pub struct AclEntryPlan {
     pub cidr: Ipv4Net,
     /// When it is there.
     pub lifetime: Lifetime,
+}
+
+impl AclEntryPlan {
+    /// The ports that the entry covers, by the protocol that it names.
+    #[must_use]
+    pub fn covered_ports(&self) -> RangeInclusive<u16> {
+        match self.protocol {
+            None | Some(Protocol::Other(_)) => 0..=u16::MAX,
+            Some(_) => self.ports.clone(),
+        }
+    }
 }
 
 /// A route table. Routes to the ranges of its VPC (`local`) are among its routes.

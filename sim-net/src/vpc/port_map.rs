@@ -66,6 +66,24 @@ struct Cell {
     peers: Vec<(Peer, RuleRef)>,
 }
 
+/// First port of each cell; the first is 0.
+pub(super) fn cell_starts(covered: &[RangeInclusive<u16>]) -> Vec<u16> {
+    let mut starts = vec![0];
+    for ports in covered.iter().filter(|ports| !ports.is_empty()) {
+        starts.push(*ports.start());
+        starts.extend(ports.end().checked_add(1));
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    starts
+}
+
+/// The cell of a port.
+pub(super) fn cell_of(starts: &[u16], port: u16) -> usize {
+    // The first cell starts at 0, so at least one start is not above the port.
+    starts.partition_point(|start| *start <= port) - 1
+}
+
 /// The rules of one direction and one protocol.
 #[derive(Clone, Debug)]
 pub(super) struct PortMap {
@@ -78,13 +96,8 @@ pub(super) struct PortMap {
 
 impl PortMap {
     pub(super) fn new(rules: &[PortRule]) -> Self {
-        let mut starts = vec![0];
-        for rule in rules.iter().filter(|rule| !rule.ports.is_empty()) {
-            starts.push(*rule.ports.start());
-            starts.extend(rule.ports.end().checked_add(1));
-        }
-        starts.sort_unstable();
-        starts.dedup();
+        let covered: Vec<_> = rules.iter().map(|rule| rule.ports.clone()).collect();
+        let starts = cell_starts(&covered);
         let cells = starts.iter().map(|port| Cell::new(rules, *port)).collect();
         let all_open = rules
             .iter()
@@ -118,8 +131,7 @@ impl PortMap {
     }
 
     fn cell(&self, port: u16) -> &Cell {
-        // The first cell starts at 0, so at least one start is not above the port.
-        &self.cells[self.starts.partition_point(|start| *start <= port) - 1]
+        &self.cells[cell_of(&self.starts, port)]
     }
 }
 

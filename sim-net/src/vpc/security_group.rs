@@ -7,8 +7,11 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use sim_core::SimTime;
+
 use super::plan::{PeerPlan, PrefixListPlan, RulePlan, SecurityGroupPlan};
 use super::port_map::{Peer, PortMap, PortRule};
+use super::timeline::Timeline;
 use crate::headers::Protocol;
 
 /// Which way a packet goes, seen from the interface.
@@ -75,10 +78,14 @@ impl GroupMembers {
     }
 }
 
-/// What the security groups of one interface allow. It does not change while a world runs, and
-/// interfaces with the same groups share it.
+/// What the security groups of one interface allow, and when. Interfaces with the same groups share
+/// it.
 #[derive(Clone, Debug)]
-pub struct EniRules {
+pub struct EniRules(Timeline<RuleSet>);
+
+/// What they allow at one time.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
     ingress: Rules,
     egress: Rules,
 }
@@ -105,13 +112,36 @@ impl EniRules {
         members: &GroupMembers,
         prefix_lists: &[PrefixListPlan],
     ) -> Self {
-        let rules = |direction| Rules::compile(direction, groups, attached, members, prefix_lists);
-        Self {
-            ingress: rules(Direction::Ingress),
-            egress: rules(Direction::Egress),
-        }
+        let compiler = Compiler {
+            groups,
+            attached,
+            members,
+            prefix_lists,
+        };
+        let lifetimes = [Direction::Ingress, Direction::Egress]
+            .into_iter()
+            .flat_map(|direction| compiler.rules(direction))
+            .map(|(_, rule)| rule.lifetime);
+        Self(Timeline::new(lifetimes, |at| RuleSet {
+            ingress: compiler.compile(Direction::Ingress, at),
+            egress: compiler.compile(Direction::Egress, at),
+        }))
     }
 
+    /// The rules that are there at `now`.
+    #[must_use]
+    pub fn at(&self, now: SimTime) -> &RuleSet {
+        self.0.at(now)
+    }
+
+    /// The rules as they were before each change up to `now`; none where nothing has changed.
+    #[must_use]
+    pub fn before(&self, now: SimTime) -> &[RuleSet] {
+        self.0.before(now)
+    }
+}
+
+impl RuleSet {
     /// The rule that allows a packet of `protocol` to or from `peer`. `port` is the destination
     /// port; for ICMP the message type.
     #[must_use]
@@ -166,24 +196,34 @@ impl EniRules {
     }
 }
 
-impl Rules {
-    fn compile(
-        direction: Direction,
-        groups: &[SecurityGroupPlan],
-        attached: &[usize],
-        members: &GroupMembers,
-        prefix_lists: &[PrefixListPlan],
-    ) -> Self {
+/// What a set of rules is made of.
+struct Compiler<'a> {
+    groups: &'a [SecurityGroupPlan],
+    attached: &'a [usize],
+    members: &'a GroupMembers,
+    prefix_lists: &'a [PrefixListPlan],
+}
+
+impl<'a> Compiler<'a> {
+    fn rules(&self, direction: Direction) -> impl Iterator<Item = (RuleRef, &'a RulePlan)> {
+        let groups = self.groups;
+        self.attached
+            .iter()
+            .flat_map(move |g| rules_of(groups, *g, direction))
+    }
+
+    /// The rules of one direction that are there at a time.
+    fn compile(&self, direction: Direction, at: SimTime) -> Rules {
         let mut by_protocol = [Vec::new(), Vec::new(), Vec::new()];
         let mut other = Vec::new();
-        for (rule, plan) in attached
-            .iter()
-            .flat_map(|g| rules_of(groups, *g, direction))
-        {
+        let there = self
+            .rules(direction)
+            .filter(|(_, rule)| rule.lifetime.covers(at));
+        for (rule, plan) in there {
             let peer = match &plan.peer {
                 PeerPlan::Cidr(cidr) => Peer::of_cidr(*cidr),
-                PeerPlan::Group(group) => Peer::Members(members.0[*group].clone()),
-                PeerPlan::PrefixList(list) => Peer::of_cidrs(&prefix_lists[*list].cidrs),
+                PeerPlan::Group(group) => Peer::Members(self.members.0[*group].clone()),
+                PeerPlan::PrefixList(list) => Peer::of_cidrs(&self.prefix_lists[*list].cidrs),
             };
             let classes = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp];
             for (list, class) in by_protocol.iter_mut().zip(classes) {
@@ -201,14 +241,16 @@ impl Rules {
             }
         }
         let [tcp, udp, icmp] = by_protocol.map(|rules| PortMap::new(&rules));
-        Self {
+        Rules {
             tcp,
             udp,
             icmp,
             other,
         }
     }
+}
 
+impl Rules {
     fn map(&self, protocol: Protocol) -> Option<&PortMap> {
         match protocol {
             Protocol::Tcp => Some(&self.tcp),

@@ -6,7 +6,7 @@ use sim_net::plan::{
     Arrivals, Connections, Direction, DockerPlan, HostLocation, Load, Mode, Place, Plan,
     RequestPlan, ServiceTime, WorkloadKind, WorkloadPlan,
 };
-use sim_net::vpc::JitterPlan;
+use sim_net::vpc::{JitterPlan, SecurityGroupPlan};
 
 use crate::support::{app_of, bandwidth, gbps, ping_pong, plan, profile, run, target, task};
 
@@ -56,6 +56,18 @@ fn differs(what: &str, before: &Plan, change: impl FnOnce(&mut Plan)) {
     );
 }
 
+/// A group that allows nothing.
+fn closed(plan: &mut Plan) -> usize {
+    plan.region.security_groups.push(SecurityGroupPlan {
+        vpc: 0,
+        id: "sg-closed".into(),
+        name: "closed".into(),
+        ingress: Vec::new(),
+        egress: Vec::new(),
+    });
+    plan.region.security_groups.len() - 1
+}
+
 fn request(plan: &mut Plan) -> &mut RequestPlan {
     match &mut plan.workloads[0].kind {
         WorkloadKind::Request(request) => request,
@@ -72,7 +84,7 @@ fn of_an_instance() {
     });
     on("subnet", |p| p.instances[1].subnet = 0);
     on("security groups", |p| {
-        p.instances[0].security_groups.clear()
+        p.instances[0].security_groups = vec![closed(p)];
     });
     on("peak", |p| p.instances[1].bandwidth = bandwidth(gbps(2)));
     on("baseline", |p| p.instances[1].bandwidth.baseline = gbps(1));
@@ -127,6 +139,9 @@ fn of_docker() {
             ..DockerPlan::default()
         },
     );
+    changes("conntrack_max", Mode::Bridge, |p| {
+        p.instances[0].docker.conntrack_max = 1;
+    });
     // Who reaches whom without the proxy, with hairpin mode, without icc or br_netfilter is in the
     // truth table.
 }
@@ -156,12 +171,9 @@ fn of_a_task_and_its_micro_vm() {
         p.tasks[0].network.as_mut().expect("it has one").subnet = 1;
     });
     changes("groups of the task", Mode::Awsvpc, |p| {
-        p.tasks[0]
-            .network
-            .as_mut()
-            .expect("it has one")
-            .security_groups
-            .clear();
+        let closed = closed(p);
+        let network = p.tasks[0].network.as_mut().expect("it has one");
+        network.security_groups = vec![closed];
     });
     let guest = |what: &str, change: fn(&mut sim_net::plan::FargatePlan)| {
         changes(what, Mode::Fargate, |p| {
@@ -186,7 +198,7 @@ fn of_a_host() {
     });
     on("MTU", |p| p.hosts[0].mtu = 400);
     on("subnet", |p| p.hosts[0].location = HostLocation::Subnet(1));
-    on("groups", |p| p.hosts[0].security_groups.clear());
+    on("groups", |p| p.hosts[0].security_groups = vec![closed(p)]);
     on("default route", |p| {
         p.hosts[0].location = HostLocation::Subnet(1);
         p.hosts[0].default_route = false;

@@ -1,6 +1,6 @@
 //! Small worlds to ask questions of.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,7 +16,7 @@ use sim_net::plan::{
     ProbePlan, RequestPlan, ServiceTime, Target, TaskNetworkPlan, TaskPlan, WorkloadKind,
     WorkloadPlan,
 };
-use sim_net::reach::Leg;
+use sim_net::reach::{Evaluator, Leg, ReachOutcome, WalkHop, remedy};
 use sim_net::verdict::DropReason;
 use sim_net::vpc::{
     LatencyPlan, Lifetime, PeerPlan, PublicAddress, RegionPlan, RulePlan, SecurityGroupPlan,
@@ -242,6 +242,65 @@ pub(crate) fn probe(from: Place, to: ProbeAddress, port: u16, protocol: Protocol
     }
 }
 
+/// Runs the probes of a plan, and checks that evaluating the rules finds the same.
+pub(crate) fn probed(plan: &Plan) -> Vec<ProbeResult> {
+    let found = run(plan).probes;
+    compare(plan, &found);
+    found
+}
+
+/// Checks that evaluating the rules finds what the probes of a plan have found.
+#[track_caller]
+pub(crate) fn compare(plan: &Plan, found: &[ProbeResult]) {
+    let evaluator = Evaluator::new(plan).expect("the plan is sound");
+    for (probe, &found) in plan.probes.iter().zip(found) {
+        if let Err(difference) = agreement(&evaluator, probe, found) {
+            panic!("{difference}");
+        }
+    }
+}
+
+/// Whether evaluation and simulation of one probe agree; what differs where they do not.
+pub(crate) fn agreement(
+    evaluator: &Evaluator,
+    probe: &ProbePlan,
+    found: ProbeResult,
+) -> Result<(), String> {
+    let addr = match probe.to {
+        ProbeAddress::Literal(addr) => Some(addr),
+        ProbeAddress::Of(place) => evaluator.own_addr(place),
+    };
+    let Some(addr) = addr else {
+        return Ok(());
+    };
+    let to = SocketAddrV4::new(addr, probe.port);
+    let verdict = evaluator.decide(probe.from, to, probe.protocol);
+    let walk = evaluator.explain(probe.from, to, probe.protocol);
+    assert_eq!(
+        walk.verdict, verdict,
+        "explain and decide differ: {probe:?}"
+    );
+    assert_eq!(
+        remedy(&walk).is_none(),
+        verdict.outcome == ReachOutcome::Reached
+    );
+    let served = |hop: &&WalkHop| hop.leg == Leg::Forward && hop.decision == "accept";
+    let server = walk.hops.iter().find(served);
+    let seen = server.map(|hop| *hop.before.src.ip());
+    let same_source = match found {
+        ProbeResult::Reached { source_seen } => source_seen.is_none() || source_seen == seen,
+        ProbeResult::Failed { .. } => true,
+    };
+    if verdict.agrees_with(found) && same_source {
+        return Ok(());
+    }
+    let hops: Vec<_> = walk.hops.iter().map(|hop| format!("{hop:?}")).collect();
+    Err(format!(
+        "{probe:?}\nsimulated: {found:?}\nevaluated: {verdict:?}\n{}",
+        hops.join("\n")
+    ))
+}
+
 /// What a TCP and a UDP attempt find.
 pub(crate) fn ask(plan: &Plan, from: Place, to: ProbeAddress, port: u16) -> [ProbeResult; 2] {
     let mut plan = plan.clone();
@@ -249,8 +308,8 @@ pub(crate) fn ask(plan: &Plan, from: Place, to: ProbeAddress, port: u16) -> [Pro
         probe(from, to, port, Protocol::Tcp),
         probe(from, to, port, Protocol::Udp),
     ];
-    let outcome = run(&plan);
-    [outcome.probes[0], outcome.probes[1]]
+    let probes = probed(&plan);
+    [probes[0], probes[1]]
 }
 
 pub(crate) fn reached(from: [u8; 4]) -> ProbeResult {

@@ -432,9 +432,9 @@ fn the_router_passes_packets_on_and_a_neighbour_keeps_them() {
 
 #[test]
 fn an_interface_of_ec2_has_the_documented_numbers() {
-    let eni = EniPlan::vpc(US, Mac::default(), rules(1..=1));
+    let eni = EniPlan::vpc(US, Mac::default());
     assert_eq!(eni.mtu, 9_001);
-    assert!(eni.source_dest_check && eni.rules.is_some());
+    assert!(eni.source_dest_check);
     assert_eq!(eni.tx_queue, QueueLimit::packets(1_024));
     let made = Eni::new(&eni);
     assert_eq!(
@@ -532,4 +532,41 @@ fn tcp_and_udp_of_the_same_ports_are_two_flows() {
         eni.egress(&mut allowance, us(0), &tcp),
         EgressOutcome::Hold { .. }
     ));
+}
+
+#[test]
+fn what_goes_through_an_internet_gateway_waits_for_its_limit_and_delays_nobody() {
+    let mut allowance = Allowance::new(&AllowancePlan {
+        internet: Some(gbps(1)),
+        ..AllowancePlan::instance(ShaperPlan::constant(gbps(10)))
+    });
+    let mut eni = Eni::new(&ideal());
+    let outside = |direction| {
+        // 1,250 octets with the Ethernet header: 10 us at 1 Gbit/s, 1 us at 10 Gbit/s.
+        let mut frame = udp(direction, 1, 1_236);
+        frame.meta.internet = true;
+        frame
+    };
+    let first = outside(Direction::Egress);
+    let sent = eni.egress(&mut allowance, us(0), &first);
+    assert_eq!(sent, EgressOutcome::Depart(us(1)));
+    for n in 1..1_024 {
+        let held = eni.egress(&mut allowance, us(0), &first);
+        assert_eq!(held, EgressOutcome::Hold { until: us(10 * n) });
+    }
+    let full = eni.egress(&mut allowance, us(0), &first);
+    assert_eq!(full, EgressOutcome::Drop(DropReason::BwOutAllowance));
+    let inside = eni.egress(&mut allowance, us(1), &out(2, 1_236));
+    assert_eq!(inside, EgressOutcome::Depart(us(2)));
+    let released = eni.release(&mut allowance, us(10), &first);
+    assert_eq!(released, EgressOutcome::Depart(us(11)));
+
+    // The first one waits for nothing.
+    let came = outside(Direction::Ingress);
+    for n in 0..=1_024 {
+        let got = eni.ingress(&mut allowance, us(100), &came);
+        assert_eq!(got, IngressOutcome::Arrive(us(100 + 10 * n)));
+    }
+    let full = eni.ingress(&mut allowance, us(100), &came);
+    assert_eq!(full, IngressOutcome::Drop(DropReason::BwInAllowance));
 }

@@ -4,7 +4,10 @@ use sim_core::SimDuration;
 
 use super::*;
 use crate::headers::tests::{packet, tuple};
-use crate::vpc::{GroupMembers, Lifetime, PeerPlan, RulePlan, SecurityGroupPlan};
+use crate::vpc::{
+    GroupMembers, Lifetime, PeerPlan, RouteDestination, RoutePlan, RouteTablePlan, RulePlan,
+    SecurityGroupPlan,
+};
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
@@ -13,6 +16,11 @@ const RST: u8 = 0x04;
 
 const US: &str = "10.0.0.1";
 const ANYBODY: &str = "0.0.0.0/0";
+
+/// A machine that tracks as many connections as it likes.
+fn free() -> TrackedConnections {
+    TrackedConnections::new(None)
+}
 
 fn rule(protocol: Option<Protocol>, port: Option<u16>, peer: &str) -> RulePlan {
     let ports = port.map_or(0..=u16::MAX, |port| port..=port);
@@ -27,6 +35,10 @@ fn rule(protocol: Option<Protocol>, port: Option<u16>, peer: &str) -> RulePlan {
 }
 
 fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
+    automatic(ingress, egress, AutoTracking::default())
+}
+
+fn automatic(ingress: Vec<RulePlan>, egress: Vec<RulePlan>, auto: AutoTracking) -> Policy {
     let group = SecurityGroupPlan {
         vpc: 0,
         id: "sg-test".to_owned(),
@@ -35,7 +47,7 @@ fn policy(ingress: Vec<RulePlan>, egress: Vec<RulePlan>) -> Policy {
         egress,
     };
     let rules = EniRules::compile(&[group], &[0], &GroupMembers::new(1, []), &[]);
-    Policy::new(Arc::new(rules), TrackingTimeouts::default())
+    Policy::new(Arc::new(rules), TrackingTimeouts::default(), auto)
 }
 
 /// The usual group: one port from the VPC, everything out.
@@ -67,7 +79,7 @@ fn send(
         Direction::Ingress
     };
     let explained = policy.explain(direction, &packet, &tuple, now);
-    let decided = policy.admit(direction, &packet, &tuple, now);
+    let decided = policy.admit(direction, &packet, &tuple, now, &mut free());
     assert_eq!(explained, decided, "an explanation says what happens");
     decided
 }
@@ -262,13 +274,19 @@ fn an_icmp_error_passes_with_the_flow_that_it_is_about() {
     );
     let query = tuple(Protocol::Udp, "10.0.0.1:5000", "10.0.0.9:53");
     let (tuple_in, error) = unreachable(query);
-    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now);
+    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now, &mut free());
     assert_eq!(arrives(secs(0)), Decision::Denied, "nothing was asked");
-    let asked = policy.admit(Direction::Egress, &packet(query, 0, 9), &query, secs(0));
+    let asked = policy.admit(
+        Direction::Egress,
+        &packet(query, 0, 9),
+        &query,
+        secs(0),
+        &mut free(),
+    );
     let Decision::Tracked(rule) = asked else {
         panic!("{asked:?}")
     };
-    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now);
+    let mut arrives = |now| policy.admit(Direction::Ingress, &error, &tuple_in, now, &mut free());
     assert_eq!(arrives(secs(1)), Decision::Related(rule));
     assert_eq!(arrives(secs(30)), Decision::Denied, "the flow is forgotten");
 }
@@ -280,9 +298,15 @@ fn an_error_about_what_came_in_may_leave() {
         vec![],
     );
     let query = tuple(Protocol::Udp, "10.0.0.9:5000", "10.0.0.1:53");
-    policy.admit(Direction::Ingress, &packet(query, 0, 9), &query, secs(0));
+    policy.admit(
+        Direction::Ingress,
+        &packet(query, 0, 9),
+        &query,
+        secs(0),
+        &mut free(),
+    );
     let (tuple_out, error) = unreachable(query);
-    let decided = policy.admit(Direction::Egress, &error, &tuple_out, secs(0));
+    let decided = policy.admit(Direction::Egress, &error, &tuple_out, secs(0), &mut free());
     assert!(matches!(decided, Decision::Related(_)), "{decided:?}");
 }
 
@@ -325,4 +349,137 @@ fn the_newest_instances_forget_after_350_seconds() {
     let t = TrackingTimeouts::nitro_v6();
     assert_eq!(t.tcp_established, SimDuration::from_secs(350));
     assert_eq!(t.udp, TrackingTimeouts::default().udp);
+}
+
+#[test]
+fn two_interfaces_of_a_machine_track_no_more_than_it_may_together() {
+    let web = || {
+        policy(
+            vec![rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8")],
+            vec![],
+        )
+    };
+    let (mut one, mut two) = (web(), web());
+    let mut tracked = TrackedConnections::new(Some(2));
+    let mut comes = |policy: &mut Policy, src: &str, flags, now| {
+        let tuple = tuple(Protocol::Tcp, src, IN.1);
+        let packet = packet(tuple, flags, 0);
+        policy.admit(Direction::Ingress, &packet, &tuple, secs(now), &mut tracked)
+    };
+    let opened = |decision| matches!(decision, Decision::Tracked(_));
+    assert!(opened(comes(&mut one, "10.0.0.9:1", SYN, 0)));
+    assert!(opened(comes(&mut two, "10.0.0.9:2", SYN, 0)));
+    for policy in [&mut one, &mut two] {
+        let refused = comes(policy, "10.0.0.9:3", SYN, 1);
+        assert!(matches!(refused, Decision::Full(_)) && !refused.allows());
+    }
+    // What is tracked goes on; what begins again keeps its place; what is forgotten makes room.
+    let goes_on = comes(&mut one, "10.0.0.9:1", ACK, 1);
+    assert!(matches!(goes_on, Decision::Established(_)));
+    assert!(goes_on.allows());
+    comes(&mut one, "10.0.0.9:1", RST, 2);
+    assert!(opened(comes(&mut one, "10.0.0.9:1", SYN, 3)));
+    assert!(!comes(&mut two, "10.0.0.9:3", SYN, 4).allows());
+    assert!(opened(comes(&mut two, "10.0.0.9:3", SYN, 60)));
+}
+
+/// Up to ten seconds.
+fn until_ten(rule: RulePlan) -> RulePlan {
+    let lifetime = Lifetime {
+        from: SimTime::ZERO,
+        until: secs(10),
+    };
+    RulePlan { lifetime, ..rule }
+}
+
+#[test]
+fn when_its_rule_goes_an_untracked_flow_stops_both_ways_of_asking() {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let open = until_ten(rule(Some(protocol), Some(80), ANYBODY));
+        let mut policy = policy(vec![open], vec![rule(None, None, ANYBODY)]);
+        let mut at = |ends, flags, now| send(&mut policy, protocol, ends, flags, secs(now));
+        assert!(matches!(at(IN, SYN, 1), Decision::Untracked(_)));
+        assert!(matches!(at(OUT, SYN | ACK, 1), Decision::Untracked(_)));
+        // What the interface still sends does not open the way for the other side again.
+        assert!(matches!(at(OUT, ACK, 11), Decision::Untracked(_)));
+        assert_eq!(at(IN, ACK, 11), Decision::Denied);
+        assert_eq!(at(IN, SYN, 11), Decision::Denied);
+    }
+}
+
+#[test]
+fn when_the_other_directions_rule_goes_an_untracked_tcp_flow_stops_and_new_ones_are_tracked() {
+    let to_anybody = rule(Some(Protocol::Tcp), Some(443), ANYBODY);
+    let back = until_ten(rule(None, None, ANYBODY));
+    let mut policy = policy(vec![back], vec![to_anybody]);
+    let ends = |port| (format!("10.0.0.1:{port}"), "9.9.9.9:443".to_owned());
+    let mut at = |port, forth: bool, flags, now| {
+        let (a, b) = ends(port);
+        let pair = if forth { (&a, &b) } else { (&b, &a) };
+        tcp(&mut policy, (pair.0, pair.1), flags, secs(now))
+    };
+    assert!(matches!(at(4_000, true, SYN, 1), Decision::Untracked(_)));
+    assert!(matches!(at(4_000, true, ACK, 11), Decision::Untracked(_)));
+    assert_eq!(at(4_000, false, ACK, 11), Decision::Denied);
+    assert!(matches!(at(4_001, true, SYN, 11), Decision::Tracked(_)));
+    assert!(matches!(
+        at(4_001, false, SYN | ACK, 11),
+        Decision::Established(_)
+    ));
+}
+
+#[test]
+fn a_tracked_flow_outlives_its_rule() {
+    let narrow = until_ten(rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8"));
+    let mut policy = policy(vec![narrow], vec![rule(None, None, ANYBODY)]);
+    let begun = tcp(&mut policy, IN, SYN, secs(1));
+    let rule = begun.rule().expect("allowed");
+    tcp(&mut policy, OUT, SYN | ACK, secs(1));
+    assert_eq!(
+        tcp(&mut policy, IN, ACK, secs(11)),
+        Decision::Established(rule)
+    );
+    let other = ("10.0.0.9:40001", "10.0.0.1:80");
+    assert_eq!(tcp(&mut policy, other, SYN, secs(11)), Decision::Denied);
+}
+
+#[test]
+fn flows_are_tracked_automatically_by_interface_by_peer_and_through_a_nat_gateway() {
+    let open = || vec![rule(None, None, ANYBODY)];
+    let first = |auto| tcp(&mut automatic(open(), open(), auto), OUT, SYN, secs(0));
+    let table = |target| {
+        let route = RoutePlan {
+            destination: RouteDestination::Cidr(ANYBODY.parse().expect("a range")),
+            target,
+            propagated: false,
+        };
+        let plan = RouteTablePlan {
+            vpc: 0,
+            id: "rtb".to_owned(),
+            name: "rtb".to_owned(),
+            routes: vec![route],
+        };
+        AutoTracking {
+            routes: Some(Arc::new(RouteTable::compile(&plan, &[]))),
+            ..AutoTracking::default()
+        }
+    };
+    let peers = |peer: &str| AutoTracking {
+        peers: Arc::new([peer.parse().expect("an address")]),
+        ..AutoTracking::default()
+    };
+    let always = AutoTracking {
+        always: true,
+        ..AutoTracking::default()
+    };
+    for auto in [always, peers("10.0.0.9"), table(RouteTarget::NatGateway(0))] {
+        assert!(matches!(first(auto), Decision::Tracked(_)));
+    }
+    for auto in [
+        AutoTracking::default(),
+        peers("10.0.0.8"),
+        table(RouteTarget::InternetGateway(0)),
+    ] {
+        assert!(matches!(first(auto), Decision::Untracked(_)));
+    }
 }

@@ -46,9 +46,15 @@ fn no_egress_rule_means_no_egress() {
         Protocol::Icmp,
         Protocol::Other(47),
     ] {
-        assert_eq!(rules.lookup(Direction::Egress, protocol, addr(9), 80), None);
+        assert_eq!(
+            rules
+                .at(SimTime::ZERO)
+                .lookup(Direction::Egress, protocol, addr(9), 80),
+            None
+        );
         assert!(
             rules
+                .at(SimTime::ZERO)
                 .lookup(Direction::Ingress, protocol, addr(9), 80)
                 .is_some()
         );
@@ -59,7 +65,9 @@ fn no_egress_rule_means_no_egress() {
 fn an_interface_without_groups_allows_nothing() {
     let rules = EniRules::compile(&[], &[], &GroupMembers::new(0, []), &[]);
     assert_eq!(
-        rules.lookup(Direction::Ingress, Protocol::Tcp, addr(1), 80),
+        rules
+            .at(SimTime::ZERO)
+            .lookup(Direction::Ingress, Protocol::Tcp, addr(1), 80),
         None
     );
 }
@@ -72,7 +80,11 @@ fn a_group_reference_means_the_addresses_that_carry_the_group() {
     ];
     let members = GroupMembers::new(2, [(1, addr(20)), (1, addr(10)), (0, addr(30))]);
     let rules = EniRules::compile(&groups, &[0], &members, &[]);
-    let allowed = |last, port| rules.lookup(Direction::Ingress, Protocol::Tcp, addr(last), port);
+    let allowed = |last, port| {
+        rules
+            .at(SimTime::ZERO)
+            .lookup(Direction::Ingress, Protocol::Tcp, addr(last), port)
+    };
     let named = RuleRef {
         direction: Direction::Ingress,
         group: 0,
@@ -101,6 +113,7 @@ fn icmp_rules_name_message_types() {
     );
     let allowed = |kind| {
         rules
+            .at(SimTime::ZERO)
             .lookup(Direction::Ingress, Protocol::Icmp, addr(1), kind)
             .is_some()
     };
@@ -118,6 +131,7 @@ fn another_protocol_matches_by_its_number() {
     );
     let allowed = |n| {
         rules
+            .at(SimTime::ZERO)
             .lookup(Direction::Ingress, Protocol::Other(n), addr(1), 0)
             .is_some()
     };
@@ -133,7 +147,9 @@ fn a_flow_is_untracked_only_if_both_directions_are_open() {
             &GroupMembers::new(1, []),
             &[],
         );
-        rules.untracked(Direction::Ingress, Protocol::Tcp, 80)
+        rules
+            .at(SimTime::ZERO)
+            .untracked(Direction::Ingress, Protocol::Tcp, 80)
     };
     let http = || vec![rule(Some(Protocol::Tcp), 80..=80, "0.0.0.0/0")];
     let all = || vec![rule(None, ALL, "0.0.0.0/0")];
@@ -157,8 +173,16 @@ fn a_flow_is_untracked_only_if_both_directions_are_open() {
 fn icmp_is_always_tracked() {
     let all = || vec![rule(None, ALL, "0.0.0.0/0")];
     let rules = EniRules::compile(&[group(all(), all())], &[0], &GroupMembers::new(1, []), &[]);
-    assert!(!rules.untracked(Direction::Ingress, Protocol::Icmp, 8));
-    assert!(rules.untracked(Direction::Ingress, Protocol::Udp, 53));
+    assert!(
+        !rules
+            .at(SimTime::ZERO)
+            .untracked(Direction::Ingress, Protocol::Icmp, 8)
+    );
+    assert!(
+        rules
+            .at(SimTime::ZERO)
+            .untracked(Direction::Ingress, Protocol::Udp, 53)
+    );
 }
 
 /// What the documentation says, word by word: is there a rule that allows it?
@@ -252,7 +276,7 @@ proptest! {
             let direction = if ingress { Direction::Ingress } else { Direction::Egress };
             let all = naive(&groups, &attached, &members, direction, (protocol, peer, port));
             let expected = all.iter().find(|m| m.open).or(all.first()).copied();
-            prop_assert_eq!(compiled.lookup(direction, protocol, peer, port), expected);
+            prop_assert_eq!(compiled.at(SimTime::ZERO).lookup(direction, protocol, peer, port), expected);
         }
     }
 }

@@ -1,0 +1,561 @@
+//! A small world, drawn.
+
+use std::ops::RangeInclusive;
+
+use proptest::prelude::*;
+use sim_net::headers::Protocol;
+use sim_net::plan::{
+    DockerPlan, HostLocation, HostPlan, InstancePlan, ListenerPlan, MetadataPlan, Mode, Place,
+    Plan, TaskNetworkPlan, TaskPlan,
+};
+use sim_net::vpc::{
+    AclEntryPlan, GatewayEndpointPlan, InternetGatewayPlan, Lifetime, NatGatewayPlan,
+    NetworkAclPlan, PeerPlan, PeeringPlan, PrefixListPlan, PublicAddress, RegionPlan,
+    RouteDestination, RoutePlan, RouteTablePlan, RouteTarget, RulePlan, SecurityGroupPlan,
+    SubnetPlan, VpcPlan,
+};
+
+use crate::support::{host, instance, open_vpc, plan, target, task};
+
+/// A rule of a group or an ACL, by the numbers of what it names.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    allow: bool,
+    protocol: usize,
+    ports: usize,
+    peer: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Subnet {
+    vpc: usize,
+    /// `None` for the table that knows only the VPC.
+    routes: Option<Vec<(usize, usize)>>,
+    /// Ingress and egress.
+    acl: Option<[Vec<Rule>; 2]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Host {
+    /// A subnet, or beyond them the internet and the service.
+    at: usize,
+    public: bool,
+    group: usize,
+    always_tracked: bool,
+    check: bool,
+    /// Whether it reaches 172.17.0.0/16 through the first address of its subnet.
+    route: bool,
+    default_route: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Instance {
+    subnet: usize,
+    public: bool,
+    group: usize,
+    check: bool,
+    docker: [bool; 4],
+    metadata: [bool; 3],
+    hop_limit: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    mode: usize,
+    instance: usize,
+    subnet: usize,
+    group: usize,
+    public: bool,
+}
+
+/// The world, by numbers that are taken modulo what there is.
+#[derive(Clone, Debug)]
+pub(crate) struct Draw {
+    /// Whether each has a resolver and an internet gateway.
+    vpcs: Vec<(bool, bool)>,
+    subnets: Vec<Subnet>,
+    groups: Vec<[Vec<Rule>; 2]>,
+    /// Subnet, and whether it has a public address.
+    nat_gateways: Vec<(usize, bool)>,
+    /// Both ends, and whether it is active.
+    peerings: Vec<(usize, usize, bool)>,
+    endpoint: Option<usize>,
+    hosts: Vec<Host>,
+    instances: Vec<Instance>,
+    tasks: Vec<Task>,
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let allow = prop::bool::weighted(0.8);
+    (allow, 0..4_usize, 0..6_usize, 0..8_usize).prop_map(|(allow, protocol, ports, peer)| Rule {
+        allow,
+        protocol,
+        ports,
+        peer,
+    })
+}
+
+fn rules() -> impl Strategy<Value = [Vec<Rule>; 2]> {
+    let one = || {
+        prop_oneof![
+            2 => Just(vec![Rule { allow: true, protocol: 0, ports: 0, peer: 0 }]),
+            3 => prop::collection::vec(rule(), 0..4),
+        ]
+    };
+    [one(), one()]
+}
+
+fn subnet() -> impl Strategy<Value = Subnet> {
+    let routes = prop::collection::vec((0..9_usize, 0..9_usize), 0..5);
+    (
+        0..3_usize,
+        prop::option::weighted(0.8, routes),
+        prop::option::weighted(0.4, rules()),
+    )
+        .prop_map(|(vpc, routes, acl)| Subnet { vpc, routes, acl })
+}
+
+fn any_host() -> impl Strategy<Value = Host> {
+    (
+        0..6_usize,
+        any::<bool>(),
+        0..5_usize,
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.8),
+        prop::bool::weighted(0.3),
+        prop::bool::weighted(0.9),
+    )
+        .prop_map(
+            |(at, public, group, always_tracked, check, route, default_route)| Host {
+                at,
+                public,
+                group,
+                always_tracked,
+                check,
+                route,
+                default_route,
+            },
+        )
+}
+
+fn any_instance() -> impl Strategy<Value = Instance> {
+    let often = || prop::bool::weighted(0.7);
+    (
+        0..4_usize,
+        any::<bool>(),
+        0..5_usize,
+        [often(), often(), often(), prop::bool::weighted(0.5)],
+        [often(), often(), prop::bool::weighted(0.5)],
+        1..3_u8,
+        prop::bool::weighted(0.5),
+    )
+        .prop_map(
+            |(subnet, public, group, docker, metadata, hop_limit, check)| Instance {
+                check,
+                subnet,
+                public,
+                group,
+                docker,
+                metadata,
+                hop_limit,
+            },
+        )
+}
+
+fn any_task() -> impl Strategy<Value = Task> {
+    (
+        0..5_usize,
+        0..2_usize,
+        0..4_usize,
+        0..5_usize,
+        any::<bool>(),
+    )
+        .prop_map(|(mode, instance, subnet, group, public)| Task {
+            mode,
+            instance,
+            subnet,
+            group,
+            public,
+        })
+}
+
+pub(crate) fn any_world() -> impl Strategy<Value = Draw> {
+    let most = || prop::bool::weighted(0.7);
+    (
+        prop::collection::vec((most(), most()), 1..4),
+        prop::collection::vec(subnet(), 1..5),
+        prop::collection::vec(rules(), 3),
+        prop::collection::vec((0..4_usize, most()), 0..3),
+        prop::collection::vec((0..3_usize, 0..3_usize, most()), 0..3),
+        prop::option::of(0..3_usize),
+        prop::collection::vec(any_host(), 1..4),
+        prop::collection::vec(any_instance(), 1..3),
+        prop::collection::vec(any_task(), 1..5),
+    )
+        .prop_map(
+            |(vpcs, subnets, groups, nat_gateways, peerings, endpoint, hosts, instances, tasks)| {
+                Draw {
+                    vpcs,
+                    subnets,
+                    groups,
+                    nat_gateways,
+                    peerings,
+                    endpoint,
+                    hosts,
+                    instances,
+                    tasks,
+                }
+            },
+        )
+}
+
+fn protocol(number: usize) -> Option<Protocol> {
+    match number {
+        0 => None,
+        1 => Some(Protocol::Tcp),
+        2 => Some(Protocol::Udp),
+        _ => Some(Protocol::Icmp),
+    }
+}
+
+/// No range begins or ends among the ports that clients and NAT gateways take: what passes with
+/// some of them only is said not to pass, and may.
+fn ports(number: usize) -> RangeInclusive<u16> {
+    match number {
+        0 => 0..=u16::MAX,
+        1 => 80..=80,
+        2 => 1024..=u16::MAX,
+        3 => 0..=1023,
+        4 => 0..=79,
+        _ => 53..=443,
+    }
+}
+
+fn cidr(number: usize) -> ipnet::Ipv4Net {
+    let text = match number {
+        0 => "0.0.0.0/0",
+        1 => "10.0.0.0/16",
+        2 => "10.1.0.0/16",
+        3 => "10.0.0.0/24",
+        4 => "198.18.0.0/15",
+        _ => "10.0.0.0/8",
+    };
+    text.parse().expect("a network")
+}
+
+const LIST: &str = "203.0.113.0/24";
+
+fn public(has_one: bool) -> PublicAddress {
+    if has_one {
+        PublicAddress::Assigned
+    } else {
+        PublicAddress::None
+    }
+}
+
+impl Draw {
+    pub(crate) fn plan(&self) -> Plan {
+        let mut plan = plan(Vec::new());
+        plan.region = self.region();
+        plan.instances = (0..)
+            .zip(&self.instances)
+            .map(|(index, i)| self.instance(index, i))
+            .collect();
+        plan.hosts = (0..)
+            .zip(&self.hosts)
+            .map(|(index, h)| self.host(index, h))
+            .collect();
+        plan.tasks = (0..)
+            .zip(&self.tasks)
+            .map(|(index, t)| self.task(index, t))
+            .collect();
+        let hosts = (0..plan.hosts.len()).map(|host| target(Place::Host(host), 53));
+        let instances = (0..plan.instances.len()).map(|i| target(Place::Instance(i), 9100));
+        for target in hosts.chain(instances) {
+            for protocol in [Protocol::Tcp, Protocol::Udp] {
+                plan.listeners.push(ListenerPlan { target, protocol });
+            }
+        }
+        plan
+    }
+
+    fn vpc(&self, number: usize) -> usize {
+        number % self.vpcs.len()
+    }
+
+    fn groups(&self, number: usize) -> Vec<usize> {
+        match number {
+            3 => vec![0, 1],
+            4 => Vec::new(),
+            group => vec![group],
+        }
+    }
+
+    fn region(&self) -> RegionPlan {
+        let named =
+            |what: &str, index: usize| (format!("{what}-{index}"), format!("{what}{index}"));
+        let mut region = RegionPlan {
+            subnets: Vec::new(),
+            security_groups: Vec::new(),
+            vpcs: Vec::new(),
+            ..open_vpc()
+        };
+        for (index, &(dns_support, internet)) in self.vpcs.iter().enumerate() {
+            let (id, name) = named("vpc", index);
+            region.vpcs.push(VpcPlan {
+                id,
+                name,
+                cidrs: vec![format!("10.{index}.0.0/16").parse().expect("a network")],
+                dns_support,
+            });
+            if internet {
+                let (id, name) = named("igw", index);
+                let vpc = index;
+                region
+                    .internet_gateways
+                    .push(InternetGatewayPlan { vpc, id, name });
+            }
+        }
+        region.prefix_lists.push(PrefixListPlan {
+            id: "pl-0".into(),
+            name: "com.amazonaws.s3".into(),
+            cidrs: vec![LIST.parse().expect("a network")],
+        });
+        for (index, (subnet, is_public)) in self.nat_gateways.iter().enumerate() {
+            let (id, name) = named("nat", index);
+            region.nat_gateways.push(NatGatewayPlan {
+                id,
+                name,
+                subnet: subnet % self.subnets.len(),
+                address: None,
+                public_address: public(*is_public),
+            });
+        }
+        for (index, &(a, b, active)) in self.peerings.iter().enumerate() {
+            let (requester, accepter) = (self.vpc(a), self.vpc(b));
+            let (id, name) = named("pcx", index);
+            region.peerings.push(PeeringPlan {
+                id,
+                name,
+                requester,
+                accepter,
+                active,
+            });
+        }
+        if let Some(vpc) = self.endpoint {
+            let (id, name) = named("vpce", 0);
+            region.gateway_endpoints.push(GatewayEndpointPlan {
+                vpc: self.vpc(vpc),
+                id,
+                name,
+                prefix_list: 0,
+            });
+        }
+        for (index, group) in self.groups.iter().enumerate() {
+            let (id, name) = named("sg", index);
+            let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule(*rule)).collect();
+            region.security_groups.push(SecurityGroupPlan {
+                vpc: 0,
+                id,
+                name,
+                ingress: rules(&group[0]),
+                egress: rules(&group[1]),
+            });
+        }
+        for (index, subnet) in self.subnets.iter().enumerate() {
+            self.subnet(index, subnet, &mut region);
+        }
+        region
+    }
+
+    fn rule(&self, rule: Rule) -> RulePlan {
+        let peer = match rule.peer {
+            6 => PeerPlan::Group(rule.ports % self.groups.len()),
+            7 => PeerPlan::PrefixList(0),
+            number => PeerPlan::Cidr(cidr(number)),
+        };
+        RulePlan {
+            id: "sgr".into(),
+            protocol: protocol(rule.protocol),
+            ports: if rule.protocol == 3 {
+                0..=u16::MAX
+            } else {
+                ports(rule.ports)
+            },
+            peer,
+            lifetime: Lifetime::ALWAYS,
+        }
+    }
+
+    fn subnet(&self, index: usize, subnet: &Subnet, region: &mut RegionPlan) {
+        let vpc = self.vpc(subnet.vpc);
+        let id = |what: &str| format!("{what}-{index}");
+        let route_table = subnet.routes.as_ref().map(|routes| {
+            let drawn = routes
+                .iter()
+                .filter_map(|&(to, target)| self.route(to, target, vpc, region));
+            let local = RoutePlan {
+                destination: RouteDestination::Cidr(region.vpcs[vpc].cidrs[0]),
+                target: RouteTarget::Local,
+                propagated: false,
+            };
+            let routes = std::iter::once(local).chain(drawn).collect();
+            region.route_tables.push(RouteTablePlan {
+                vpc,
+                id: id("rtb"),
+                name: id("rtb"),
+                routes,
+            });
+            region.route_tables.len() - 1
+        });
+        let network_acl = subnet.acl.as_ref().map(|[ingress, egress]| {
+            let entries = |rules: &[Rule]| {
+                let numbered = (100..).step_by(10).zip(rules);
+                let entry = |(number, rule): (u16, &Rule)| AclEntryPlan {
+                    number,
+                    allow: rule.allow,
+                    protocol: protocol(rule.protocol),
+                    ports: if rule.protocol == 3 {
+                        0..=u16::MAX
+                    } else {
+                        ports(rule.ports)
+                    },
+                    cidr: cidr(rule.peer),
+                    lifetime: Lifetime::ALWAYS,
+                };
+                numbered.map(entry).collect()
+            };
+            region.network_acls.push(NetworkAclPlan {
+                vpc,
+                id: id("acl"),
+                name: id("acl"),
+                ingress: entries(ingress),
+                egress: entries(egress),
+            });
+            region.network_acls.len() - 1
+        });
+        region.subnets.push(SubnetPlan {
+            vpc,
+            id: id("subnet"),
+            name: id("subnet"),
+            cidr: format!("10.{vpc}.{index}.0/24").parse().expect("a network"),
+            zone: index % 2,
+            route_table,
+            network_acl,
+        });
+    }
+
+    /// A route; `None` where what it would lead to is not there.
+    fn route(
+        &self,
+        to: usize,
+        target: usize,
+        vpc: usize,
+        region: &RegionPlan,
+    ) -> Option<RoutePlan> {
+        let destination = match to {
+            0..3 => RouteDestination::Cidr(cidr(0)),
+            3 => RouteDestination::PrefixList(0),
+            4 => RouteDestination::Cidr("198.19.0.0/16".parse().expect("a network")),
+            5 => RouteDestination::Cidr("10.0.0.0/15".parse().expect("a network")),
+            other => {
+                let net = format!("10.{}.0.0/16", (vpc + other) % 3);
+                RouteDestination::Cidr(net.parse().expect("a network"))
+            }
+        };
+        let some = |list: usize| list.checked_sub(1).map(|most| (to + target) % (most + 1));
+        let target = match target {
+            0..2 => {
+                let own = region.internet_gateways.iter().position(|g| g.vpc == vpc);
+                RouteTarget::InternetGateway(own?)
+            }
+            2..4 => RouteTarget::NatGateway(some(region.nat_gateways.len())?),
+            4..6 => RouteTarget::Peering(some(region.peerings.len())?),
+            6 => RouteTarget::GatewayEndpoint(some(region.gateway_endpoints.len())?),
+            7 => RouteTarget::Blackhole,
+            _ => RouteTarget::Unmodelled("tgw-0".into()),
+        };
+        Some(RoutePlan {
+            destination,
+            target,
+            propagated: to == 2,
+        })
+    }
+
+    fn instance(&self, index: usize, drawn: &Instance) -> InstancePlan {
+        let [userland_proxy, icc, br_netfilter, hairpin] = drawn.docker;
+        let [enabled, tokens_required, blocked_for_tasks] = drawn.metadata;
+        let subnet = drawn.subnet % self.subnets.len();
+        InstancePlan {
+            security_groups: self.groups(drawn.group),
+            public_address: public(drawn.public),
+            docker: DockerPlan {
+                enabled: true,
+                userland_proxy,
+                icc,
+                br_netfilter,
+                hairpin,
+            },
+            metadata: MetadataPlan {
+                enabled,
+                hop_limit: drawn.hop_limit,
+                tokens_required,
+                blocked_for_tasks,
+            },
+            source_dest_check: drawn.check,
+            ..instance(&format!("i-{index}"), subnet, "ideal")
+        }
+    }
+
+    fn host(&self, index: usize, drawn: &Host) -> HostPlan {
+        let location = match drawn.at {
+            4 => HostLocation::Internet,
+            5 => HostLocation::Service(0),
+            subnet => HostLocation::Subnet(subnet % self.subnets.len()),
+        };
+        let inside = location.subnet().is_some();
+        HostPlan {
+            location,
+            public_address: public(drawn.public && inside),
+            security_groups: if inside {
+                self.groups(drawn.group)
+            } else {
+                Vec::new()
+            },
+            always_tracked: drawn.always_tracked && inside,
+            source_dest_check: drawn.check,
+            default_route: drawn.default_route,
+            routes: match location {
+                HostLocation::Subnet(subnet) if drawn.route => {
+                    let vpc = self.vpc(self.subnets[subnet].vpc);
+                    let subnet = u8::try_from(subnet).expect("a few subnets");
+                    let vpc = u8::try_from(vpc).expect("a few VPCs");
+                    let docker = "172.17.0.0/16".parse().expect("a network");
+                    vec![(docker, std::net::Ipv4Addr::new(10, vpc, subnet, 4))]
+                }
+                _ => Vec::new(),
+            },
+            ..host(&format!("host-{index}"), 0)
+        }
+    }
+
+    fn task(&self, index: usize, drawn: &Task) -> TaskPlan {
+        let mode = Mode::ALL[drawn.mode];
+        let number = u16::try_from(index).expect("a few tasks");
+        let at = drawn.instance % self.instances.len();
+        let mut made = task(&format!("task/{index}"), mode, at, 8080 + number);
+        if mode == Mode::Host {
+            for port in &mut made.containers[0].ports {
+                port.container_port = 8090 + number;
+                port.host_port = 8090 + number;
+            }
+        }
+        let own = |_: TaskNetworkPlan| TaskNetworkPlan {
+            subnet: drawn.subnet % self.subnets.len(),
+            security_groups: self.groups(drawn.group),
+            public_address: public(drawn.public && mode == Mode::Fargate),
+        };
+        made.network = made.network.map(own);
+        made
+    }
+}

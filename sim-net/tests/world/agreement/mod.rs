@@ -1,0 +1,299 @@
+//! Evaluating the rules finds what sending packets finds.
+//!
+//! Small worlds are drawn at random; in each, every place asks every listening port by every address
+//! that it may be told, and some ports on which nobody listens. The two must agree on what becomes of
+//! each attempt, and where it is dropped, on the reason and the leg.
+
+mod draw;
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+use sim_net::headers::Protocol;
+use sim_net::machine::ErrorKind;
+use sim_net::plan::{HostLocation, HostPlan, MeasurePlan, Place, Plan, ProbeAddress, ProbePlan};
+use sim_net::reach::{Evaluator, Leg};
+use sim_net::verdict::DropReason;
+use sim_net::vpc::RouteTarget;
+
+use self::draw::{Draw, any_world};
+use crate::support::{agreement, run};
+
+/// Probes of one world, at most: those at equal distances of all that there are.
+const MOST_PROBES: usize = 150;
+
+/// Addresses that nobody is told: containers as seen from anywhere, services of other VPCs, nobody.
+const ELSEWHERE: [(Ipv4Addr, u16); 7] = [
+    (Ipv4Addr::new(172, 17, 0, 1), 51_678),
+    (Ipv4Addr::new(172, 17, 0, 2), 80),
+    (Ipv4Addr::new(10, 0, 0, 2), 53),
+    (Ipv4Addr::new(10, 2, 0, 2), 53),
+    (Ipv4Addr::new(10, 1, 9, 9), 80),
+    (Ipv4Addr::new(192, 0, 2, 1), 80),
+    (Ipv4Addr::new(169, 254, 1, 1), 80),
+];
+
+fn places(plan: &Plan) -> Vec<Place> {
+    let containers = plan.tasks.iter().enumerate().flat_map(|(task, t)| {
+        (0..t.containers.len()).map(move |container| Place::Container { task, container })
+    });
+    containers
+        .chain((0..plan.instances.len()).map(Place::Instance))
+        .chain((0..plan.hosts.len()).map(Place::Host))
+        .collect()
+}
+
+/// Every attempt that is worth making.
+pub(crate) fn attempts(plan: &Plan, evaluator: &Evaluator) -> Vec<ProbePlan> {
+    let mut found = BTreeSet::new();
+    let places = places(plan);
+    for &from in &places {
+        for &listener in evaluator.listeners() {
+            for way in evaluator.ways(from, listener) {
+                found.insert((from, *way.addr.ip(), way.addr.port(), listener.protocol));
+            }
+        }
+        for (addr, port) in ELSEWHERE {
+            found.insert((from, addr, port, Protocol::Tcp));
+            found.insert((from, addr, port, Protocol::Udp));
+        }
+        for &to in &places {
+            let addrs = evaluator.own_addr(to).into_iter();
+            for addr in addrs.chain(evaluator.public_addr(to)) {
+                found.insert((from, addr, 7, Protocol::Tcp));
+                found.insert((from, addr, 7, Protocol::Udp));
+            }
+        }
+    }
+    let probe = |(from, addr, port, protocol)| ProbePlan {
+        from,
+        to: ProbeAddress::Literal(addr),
+        port,
+        protocol,
+    };
+    found.into_iter().map(probe).collect()
+}
+
+/// Simulates attempts in a plan's world and compares them with the evaluation.
+pub(crate) fn compare(plan: &Plan, most: usize) -> Result<usize, String> {
+    let evaluator = Evaluator::new(plan).map_err(|error| format!("no world: {error}"))?;
+    let all = attempts(plan, &evaluator);
+    let step = all.len().div_ceil(most).max(1);
+    let mut plan = plan.clone();
+    plan.probes = all.into_iter().step_by(step).collect();
+    plan.measure = MeasurePlan::for_probes(plan.probes.len());
+    let outcome = run(&plan);
+    for (probe, &found) in plan.probes.iter().zip(&outcome.probes) {
+        agreement(&evaluator, probe, found)?;
+    }
+    Ok(plan.probes.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn evaluation_and_simulation_agree_on_random_worlds(world in any_world()) {
+        let plan = world.plan();
+        if let Err(difference) = compare(&plan, MOST_PROBES) {
+            return Err(TestCaseError::fail(difference));
+        }
+    }
+}
+
+/// Most worlds let something through and stop something, or agreement would say little.
+#[test]
+fn random_worlds_have_reached_and_dropped_attempts() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    let mut runner = TestRunner::deterministic();
+    let (mut codes, mut reached, mut all) = (BTreeSet::new(), 0, 0);
+    for _ in 0..200 {
+        let world: Draw = any_world()
+            .new_tree(&mut runner)
+            .expect("every world is one")
+            .current();
+        let plan = world.plan();
+        let evaluator = Evaluator::new(&plan).expect("the plan is sound");
+        for probe in attempts(&plan, &evaluator) {
+            let ProbeAddress::Literal(addr) = probe.to else {
+                continue;
+            };
+            let to = std::net::SocketAddrV4::new(addr, probe.port);
+            let code = evaluator
+                .decide(probe.from, to, probe.protocol)
+                .outcome
+                .code();
+            reached += usize::from(code == "reached");
+            all += 1;
+            codes.insert(code);
+        }
+    }
+    assert!(reached * 10 > all, "{reached} of {all}");
+    assert!(reached * 10 < all * 9, "{reached} of {all}");
+    for code in [
+        "refused",
+        "network_unreachable",
+        "undetermined",
+        "security_group_egress",
+        "security_group_ingress",
+        "network_acl_egress",
+        "network_acl_ingress",
+        "vpc_no_route",
+        "vpc_blackhole",
+        "no_public_address",
+        "peering_inactive",
+        "peering_not_transitive",
+        "fabric_no_route",
+        "nat_no_mapping",
+        "metadata_off",
+        "blackhole",
+        "ttl_exceeded",
+        "filter_input",
+        "filter_forward",
+    ] {
+        assert!(codes.contains(code), "{code} is not among {codes:?}");
+    }
+}
+
+/// A client and an instance in one subnet; the client's subnet leads to whatever `routes` says.
+fn hairpin(nat_gateways: usize) -> Plan {
+    let mut plan = crate::support::plan(Vec::new());
+    let region = &mut plan.region;
+    region
+        .internet_gateways
+        .push(sim_net::vpc::InternetGatewayPlan {
+            vpc: 0,
+            id: "igw-0".into(),
+            name: "igw".into(),
+        });
+    for (index, subnet) in [1, 0].into_iter().take(nat_gateways).enumerate() {
+        region.nat_gateways.push(sim_net::vpc::NatGatewayPlan {
+            id: format!("nat-{index}"),
+            name: format!("nat-{index}"),
+            subnet,
+            address: None,
+            public_address: sim_net::vpc::PublicAddress::Assigned,
+        });
+    }
+    for index in 0..2 {
+        let to = |destination: &str, target| sim_net::vpc::RoutePlan {
+            destination: sim_net::vpc::RouteDestination::Cidr(
+                destination.parse().expect("a network"),
+            ),
+            target,
+            propagated: false,
+        };
+        let beyond = if index < nat_gateways {
+            RouteTarget::NatGateway(index)
+        } else {
+            RouteTarget::InternetGateway(0)
+        };
+        region.route_tables.push(sim_net::vpc::RouteTablePlan {
+            vpc: 0,
+            id: format!("rtb-{index}"),
+            name: format!("rtb-{index}"),
+            routes: vec![
+                to("10.0.0.0/16", RouteTarget::Local),
+                to("0.0.0.0/0", beyond),
+            ],
+        });
+        region.subnets[index].route_table = Some(index);
+    }
+    plan.instances[0].public_address = sim_net::vpc::PublicAddress::Assigned;
+    plan
+}
+
+fn verdict_of(
+    plan: &Plan,
+    from: Place,
+    to: [u8; 4],
+    port: u16,
+    protocol: Protocol,
+) -> &'static str {
+    let mut plan = plan.clone();
+    plan.probes = vec![ProbePlan {
+        from,
+        to: ProbeAddress::Literal(to.into()),
+        port,
+        protocol,
+    }];
+    crate::support::probed(&plan);
+    let to = std::net::SocketAddrV4::new(to.into(), port);
+    let evaluator = Evaluator::new(&plan).expect("the plan is sound");
+    evaluator.decide(from, to, protocol).outcome.code()
+}
+
+/// Found by random worlds: the packet went round until the end of the run.
+#[test]
+fn nat_gateways_that_lead_to_each_other_end_with_the_time_to_live() {
+    let plan = hairpin(2);
+    let found = verdict_of(&plan, Place::Host(0), [192, 0, 2, 1], 80, Protocol::Tcp);
+    assert_eq!(found, "ttl_exceeded");
+}
+
+/// Found by random worlds: the gateway took the answer for a question, and its own port for the
+/// answer to it.
+#[test]
+fn an_answer_through_a_nat_gateway_that_was_not_asked_meets_no_mapping() {
+    let mut plan = hairpin(1);
+    plan.listeners.push(sim_net::plan::ListenerPlan {
+        target: crate::support::target(Place::Instance(0), 9100),
+        protocol: Protocol::Udp,
+    });
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let public = [198, 18, 0, 1];
+        let found = verdict_of(&plan, Place::Instance(0), public, 9100, protocol);
+        assert_eq!(found, "nat_no_mapping");
+    }
+}
+
+/// Found by random worlds: an error sent one way let errors pass the other way.
+#[test]
+fn an_icmp_error_begins_no_tracked_flow() {
+    let mut plan = crate::support::plan(Vec::new());
+    plan.region.security_groups[0].ingress[0].protocol = Some(Protocol::Udp);
+    let ask = |from, to: [u8; 4]| ProbePlan {
+        from,
+        to: ProbeAddress::Literal(to.into()),
+        port: 7,
+        protocol: Protocol::Udp,
+    };
+    plan.probes = vec![
+        ask(Place::Instance(0), [10, 0, 0, 5]),
+        ask(Place::Host(0), [10, 0, 0, 4]),
+    ];
+    for found in crate::support::probed(&plan) {
+        let dropped = Some((Leg::Return, DropReason::SecurityGroupIngress));
+        assert_eq!(found, crate::support::failed(ErrorKind::TimedOut, dropped));
+    }
+}
+
+/// Found by random worlds: the reset that a NAT gateway sends back was counted before the packet
+/// that it is about.
+#[test]
+fn a_reset_that_is_dropped_too_hides_nothing() {
+    let mut plan = hairpin(1);
+    plan.region.network_acls.push(sim_net::vpc::NetworkAclPlan {
+        vpc: 0,
+        id: "acl-0".into(),
+        name: "acl".into(),
+        ingress: vec![crate::explain::entry(100, true, None, 0..=u16::MAX)],
+        egress: Vec::new(),
+    });
+    plan.region.subnets[1].network_acl = Some(0);
+    plan.hosts.push(HostPlan {
+        location: HostLocation::Internet,
+        security_groups: Vec::new(),
+        ..crate::support::host("outside", 0)
+    });
+    plan.listeners.push(sim_net::plan::ListenerPlan {
+        target: crate::support::target(Place::Instance(0), 9100),
+        protocol: Protocol::Tcp,
+    });
+    let public = [198, 18, 0, 1];
+    let found = verdict_of(&plan, Place::Host(1), public, 9100, Protocol::Tcp);
+    assert_eq!(found, "nat_no_mapping");
+}
