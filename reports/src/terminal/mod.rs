@@ -9,6 +9,7 @@ pub(crate) mod text;
 
 pub use density::render_density;
 
+pub use density::render_density;
 pub use isolation::check_line;
 pub(crate) use isolation::instances;
 

@@ -219,7 +219,8 @@ fn party(plan: &Plan, place: Place) -> PartyRecord {
             PartyRecord {
                 name: host.name.clone(),
                 task: None,
-                group: host.name.clone(),
+                // An endpoint has an interface in each of its subnets.
+                group: group(&host.name),
                 kind: match host.location {
                     HostLocation::Subnet(_) => PartyKind::Vpc,
                     HostLocation::Internet | HostLocation::Service(_) => PartyKind::Outside,

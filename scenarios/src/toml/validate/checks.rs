@@ -107,6 +107,7 @@ pub(super) fn known<'a>(
         clients: clients?
             .into_iter()
             .map(|client| client.name.as_str())
+            .chain(parties.endpoints.iter().map(|e| e.name.as_str()))
             .collect(),
         capacity: capacity
             .iter()

@@ -307,12 +307,7 @@ pub(super) fn names_apart(
     let endpoints = endpoints.map(|endpoint| endpoint.name.clone());
     let names: Vec<At<String>> = services.chain(clients).chain(endpoints).collect();
     context.apart("services, clients or endpoints", names.iter());
-    let neighbours = spec.neighbour.iter().map(|neighbour| &neighbour.workload);
-    context.apart(
-        "workloads",
-        spec.workload
-            .iter()
-            .chain(neighbours)
-            .map(|workload| &workload.name),
-    );
+    let neighbours = spec.neighbour.iter().map(|n| &n.workload.name);
+    let workloads = spec.workload.iter().map(|workload| &workload.name);
+    context.apart("workloads", workloads.chain(neighbours));
 }
