@@ -8,8 +8,6 @@ mod isolation;
 pub(crate) mod text;
 
 pub use density::render_density;
-
-pub use density::render_density;
 pub use isolation::check_line;
 pub(crate) use isolation::instances;
 
