@@ -14,7 +14,7 @@ pub use super::checks::{CheckSpec, NeighbourSpec};
 pub use super::placement::{ConstraintSpec, ShareSpec, StrategySpec};
 pub use super::words::{
     ActionWord, ArrivalsWord, ConnectivityWord, DirectionWord, DistributionWord, KindWord,
-    ProtocolWord, RuleProtocol, TokensWord,
+    ProtocolWord, RuleProtocol, ServiceModeWord, TokensWord,
 };
 
 pub use compute::{AwsvpcSpec, CapacitySpec, ClientSpec, ImdsSpec, PublicAddressSpec, ServiceSpec};

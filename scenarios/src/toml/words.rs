@@ -108,6 +108,27 @@ pub enum TokensWord {
     Optional,
 }
 
+/// The mode that a service keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceModeWord {
+    /// This one.
+    Fixed(Mode),
+    /// The one that its task definition asks for: `bridge` if it names none, Fargate if it requires
+    /// nothing else.
+    AsWritten,
+}
+
+impl Word for ServiceModeWord {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("none", Self::Fixed(Mode::None)),
+        ("bridge", Self::Fixed(Mode::Bridge)),
+        ("host", Self::Fixed(Mode::Host)),
+        ("awsvpc", Self::Fixed(Mode::Awsvpc)),
+        ("fargate", Self::Fixed(Mode::Fargate)),
+        ("as_written", Self::AsWritten),
+    ];
+}
+
 impl Word for ActionWord {
     const WORDS: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("deny", Self::Deny)];
 }

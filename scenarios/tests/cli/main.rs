@@ -6,6 +6,7 @@ mod corpus;
 mod density;
 mod determinism;
 mod interrupt;
+mod library;
 mod network;
 mod options;
 mod reach;

@@ -8,9 +8,8 @@ use sim_core::{ByteSize, PacketRate, Ratio, SimDuration};
 
 use super::{ListenSpec, Ports};
 use crate::document::reader::At;
-use crate::ecs::Mode;
 use crate::toml::placement::{ConstraintSpec, ShareSpec, StrategySpec};
-use crate::toml::words::TokensWord;
+use crate::toml::words::{ServiceModeWord, TokensWord};
 
 /// A group of container instances.
 #[derive(Clone, Debug, JsonSchema)]
@@ -100,9 +99,10 @@ pub struct ServiceSpec {
     pub task_definition: At<String>,
     /// How many tasks, 1 to 10000. Default: `1`.
     pub count: Option<At<u64>>,
-    /// The mode that the service keeps whichever mode is being looked at. Default: the one that is
+    /// The mode that the service keeps whichever mode is being looked at; `as_written` for the one
+    /// that its task definition asks for, which is `bridge` if it names none. Default: the one that is
     /// being looked at.
-    pub mode: Option<At<Mode>>,
+    pub mode: Option<At<ServiceModeWord>>,
     /// The tasks' own network, in awsvpc and on Fargate. Default: as the fields say.
     pub awsvpc: Option<AwsvpcSpec>,
     /// Placement strategies, applied one after another, at most 5. Default: spread over

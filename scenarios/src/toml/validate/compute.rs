@@ -15,7 +15,7 @@ use crate::ecs::ports::EPHEMERAL_PORTS;
 use crate::ecs::{Mode, TaskDefinition};
 use crate::instance_types::{InstanceType, InstanceTypes};
 use crate::toml::scenario::{AwsvpcNetwork, Capacity, Service};
-use crate::toml::spec::{CapacitySpec, ImdsSpec, ServiceSpec, TokensWord};
+use crate::toml::spec::{CapacitySpec, ImdsSpec, ServiceModeWord, ServiceSpec, TokensWord};
 use crate::toml::{ReadFile, cannot_read};
 
 /// The cost profile of instances that name none.
@@ -276,9 +276,13 @@ pub(super) fn services(
                 None => task_definition.family.clone(),
             },
             file: file.to_owned(),
-            task_definition,
             count: spec.count.as_ref().map_or(1, small),
-            mode: spec.mode.as_ref().map(|mode| mode.value),
+            mode: spec.mode.as_ref().map(|mode| match mode.value {
+                ServiceModeWord::Fixed(mode) => mode,
+                // The first that the definition names: instances before Fargate, where it has both.
+                ServiceModeWord::AsWritten => task_definition.named_modes()[0],
+            }),
+            task_definition,
             network,
             placement: super::placement::service(spec, context),
         }));
