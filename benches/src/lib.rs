@@ -1,5 +1,7 @@
 //! Worlds that the benchmarks run, small enough to be made anew for each measurement.
 
+pub mod cluster;
+
 use std::sync::Arc;
 
 use scenarios::lower::{NonePolicy, lower};

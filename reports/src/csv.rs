@@ -2,10 +2,14 @@
 //!
 //! Every combination has a row, also where there is no number, so that a pivot table has no holes
 //! whose reason is unknown: `outcome` and `note` say it.
+//!
+//! What neighbours do to a workload has rows of its own: the metric has `with_neighbours.` before its
+//! name, and what it is compared with, the same runs without them, stands as `without neighbours` in
+//! the column `baseline`.
 
 use std::io::{self, Write};
 
-use crate::results::{Difference, Estimate, Metric, ModeResult, Results};
+use crate::results::{Difference, Estimate, Interfered, Metric, ModeResult, Results};
 
 const HEADER: [&str; 20] = [
     "mode",
@@ -42,6 +46,9 @@ pub fn write(results: &Results, out: impl Write) -> io::Result<()> {
             for metric in Metric::ALL {
                 writer.write_record(row(results, name, mode, workload, metric))?;
             }
+        }
+        for row in interference(name, mode) {
+            writer.write_record(row)?;
         }
     }
     writer.flush()
@@ -108,6 +115,53 @@ fn row(
             .to_owned(),
         difference.map(|d| d.verdict.clone()).unwrap_or_default(),
         note,
+    ]
+}
+
+/// A row per victim and metric of a mode.
+fn interference(name: &str, mode: &ModeResult) -> Vec<[String; 20]> {
+    let isolation = mode.isolation.as_ref();
+    let victims = isolation
+        .and_then(|i| i.interference.as_ref())
+        .map(|i| &i.victims);
+    let mut rows = Vec::new();
+    for (workload, victim) in victims.into_iter().flatten() {
+        for metric in Metric::ALL {
+            if let Some(found) = victim.metrics.get(metric.key()) {
+                rows.push(interfered(name, workload, metric, found));
+            }
+        }
+    }
+    rows
+}
+
+fn interfered(mode: &str, workload: &str, metric: Metric, found: &Interfered) -> [String; 20] {
+    let (with, d) = (&found.with, &found.difference);
+    let outcome = match with.estimate {
+        Some(_) => "measured",
+        None => "not measured",
+    };
+    [
+        mode.to_owned(),
+        workload.to_owned(),
+        format!("with_neighbours.{}", metric.key()),
+        metric.unit().to_owned(),
+        outcome.to_owned(),
+        number(with.estimate),
+        number(with.lo),
+        number(with.hi),
+        with.n.to_string(),
+        with.replications.to_string(),
+        "without neighbours".to_owned(),
+        number(d.ratio),
+        number(d.ratio_lo),
+        number(d.ratio_hi),
+        number(d.diff),
+        number(d.lo),
+        number(d.hi),
+        d.direction.code().to_owned(),
+        d.verdict.clone(),
+        with.note.clone().unwrap_or_default(),
     ]
 }
 

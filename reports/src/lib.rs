@@ -10,10 +10,12 @@
 
 pub mod comparison;
 pub mod csv;
+pub mod density;
 pub mod format;
 pub mod html;
 pub mod json;
 pub mod pcapng;
+pub mod reach;
 pub mod record;
 pub mod results;
 pub mod schema;
@@ -23,6 +25,8 @@ pub mod terminal;
 pub use comparison::compare;
 pub use record::{
     ConstantRecord, DensityRecord, Experiment, FrameCounts, HopRun, InputHash, ModeRecord,
-    Performance, PlacementRecord, Provenance, Reason, Replication, WorkloadOutcome, WorkloadRun,
+    NeighbourRecord, PartyKind, PartyRecord, Performance, PlacementRecord, PortConflict,
+    PortRecord, Provenance, ReachRecord, Reason, Replication, TaskRecord, Via, WorkloadOutcome,
+    WorkloadRun,
 };
 pub use results::Results;

@@ -17,6 +17,9 @@ pub struct Experiment {
     pub provenance: Provenance,
     /// Name of the mode that the others are compared with, a key of `modes`.
     pub baseline: String,
+    /// Loads that run in the crowded replications only, in the order of the scenario.
+    #[serde(default)]
+    pub neighbours: Vec<NeighbourRecord>,
     /// One record per mode. The order of insertion has no influence on any output.
     pub modes: IndexMap<String, ModeRecord>,
 }
@@ -77,8 +80,17 @@ pub struct ConstantRecord {
     pub class: String,
 }
 
+/// A load that is there to disturb others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeighbourRecord {
+    /// Name of its workload.
+    pub name: String,
+    /// The workloads that it is meant to disturb.
+    pub victims: Vec<String>,
+}
+
 /// One network mode of the scenario.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ModeRecord {
     /// Whether the scenario can be deployed in this mode at all.
     pub deployable: bool,
@@ -90,6 +102,138 @@ pub struct ModeRecord {
     pub density: Option<DensityRecord>,
     /// The independent replications. Their order has no influence on any output.
     pub replications: Vec<Replication>,
+    /// The same replications, with the same random numbers, and the neighbours' load beside it;
+    /// empty if the scenario has no neighbours.
+    #[serde(default)]
+    pub crowded: Vec<Replication>,
+    /// Who reaches whom, at every address that could lead there. The order has no influence.
+    #[serde(default)]
+    pub reach: Vec<ReachRecord>,
+    /// Host ports that more tasks need than there are instances. Also where the mode never ran.
+    #[serde(default)]
+    pub port_conflicts: Vec<PortConflict>,
+    /// Address of each task, instance and other machine, by name; nothing for those without one.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, String>,
+    /// The mode that each task runs in, and what it publishes, by its name.
+    #[serde(default)]
+    pub tasks: BTreeMap<String, TaskRecord>,
+}
+
+/// A task as it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// Its mode.
+    pub mode: String,
+    /// The ports of its containers and those of the host that lead there.
+    pub ports: Vec<PortRecord>,
+}
+
+/// A port that a container publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRecord {
+    /// The container's.
+    pub container_port: u16,
+    /// The host's.
+    pub host_port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+}
+
+/// One attempt to reach a port: from whom, at which address, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReachRecord {
+    /// Who asks.
+    pub from: PartyRecord,
+    /// Who is meant.
+    pub to: PartyRecord,
+    /// The port that the program meant listens on.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// What kind of address is tried.
+    pub via: Via,
+    /// The address and port that are tried, such as `10.0.0.4:32768`.
+    pub address: String,
+    /// What becomes of it: `reached`, `refused`, or the reason of a drop.
+    pub code: String,
+    /// On which leg it was decided: `forward` or `return`.
+    pub leg: String,
+    /// Whether it is reached.
+    pub reached: bool,
+    /// Whether packets in the simulated world found the same; `None` where none were sent.
+    pub agrees: Option<bool>,
+}
+
+/// One end of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PartyRecord {
+    /// Its own name: `web/0`, with the container behind it if the task has several.
+    pub name: String,
+    /// The task, of a container.
+    pub task: Option<String>,
+    /// What it is one of: the service, with the container behind it if there are several.
+    pub group: String,
+    /// What it is.
+    pub kind: PartyKind,
+}
+
+/// What an end of an attempt is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PartyKind {
+    /// A container of a task.
+    Container,
+    /// A container instance, or a service on it that is no task.
+    Instance,
+    /// The metadata service of an instance, which hands out its credentials.
+    Metadata,
+    /// The metadata and credentials of tasks.
+    TaskMetadata,
+    /// Amazon's DNS resolver.
+    Resolver,
+    /// A machine in a VPC that ECS does not manage.
+    Vpc,
+    /// A machine outside every VPC.
+    Outside,
+}
+
+/// What kind of address an attempt is made at.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// The party's own address in a VPC or outside.
+    Own,
+    /// A container's address on `docker0`, which means something on its own instance only.
+    Docker0,
+    /// Loopback of a namespace that both share.
+    Loopback,
+    /// A published port of the instance.
+    HostPort,
+    /// A public address.
+    Public,
+    /// A link-local address.
+    LinkLocal,
+}
+
+/// A host port that more tasks need than there are instances with it free.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PortConflict {
+    /// The port.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// Who needs it, by service, sorted.
+    pub claimants: Vec<String>,
+    /// Tasks that need it.
+    pub tasks: u64,
+    /// Instances that there are.
+    pub instances: u64,
 }
 
 /// Why a mode cannot carry the scenario.

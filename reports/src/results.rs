@@ -11,6 +11,16 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::record::{DensityRecord, FrameCounts, Performance, PlacementRecord, Provenance, Reason};
 
+mod check;
+mod isolation;
+
+pub use check::{CheckResult, Observed};
+pub(crate) use isolation::target;
+pub use isolation::{
+    Blast, Exposure, Interfered, Interference, Isolation, MatrixCell, NeighbourResult, PairCounts,
+    Reachability, Victim,
+};
+
 /// Name and version of the document.
 pub const SCHEMA: &str = "ecsnet.results/1";
 
@@ -29,6 +39,9 @@ pub struct Results {
     /// Modes in the order none, bridge, host, awsvpc, fargate, then any others by name.
     #[schemars(with = "BTreeMap<String, ModeResult>")]
     pub modes: IndexMap<String, ModeResult>,
+    /// What the scenario asserts, and whether it holds; empty if it asserts nothing.
+    #[serde(default)]
+    pub checks: Vec<CheckResult>,
     /// How fast the simulator was; absent unless asked for, since it differs from run to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub performance: Option<Performance>,
@@ -65,7 +78,7 @@ pub struct ModeResult {
     pub density: Option<DensityRecord>,
     /// Workloads by name; empty if the mode is not deployable.
     pub workloads: BTreeMap<String, WorkloadResult>,
-    /// Who can reach whom; null if the mode never ran.
+    /// Who can reach whom; null if the mode never ran and no host port is in conflict.
     pub isolation: Option<Isolation>,
     /// Frames dropped over all replications, by reason code.
     pub drops: BTreeMap<String, u64>,
@@ -247,28 +260,6 @@ pub struct Hop {
     /// Mean time per answered request (ns); null for workloads without requests.
     #[serde(serialize_with = "optional_number")]
     pub ns_per_request: Option<f64>,
-}
-
-/// Who can reach whom, as far as the runs show it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Isolation {
-    /// Reachability of each workload's target from its client, by workload.
-    pub reachable: BTreeMap<String, Reachability>,
-}
-
-/// Whether one workload's client reaches its target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Reachability {
-    /// Whether at least one request or byte got through.
-    pub reachable: bool,
-    /// What the run found.
-    pub outcome: Outcome,
-    /// Why it is not reachable; null if it is.
-    pub reason: Option<String>,
-    /// Client address that the server saw.
-    pub source_seen: Option<String>,
 }
 
 /// What is measured of a workload.

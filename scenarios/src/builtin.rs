@@ -9,7 +9,7 @@ mod around;
 #[cfg(test)]
 mod tests;
 
-pub use around::{Around, Given, around};
+pub use around::{Around, Given, around, around_in};
 
 /// File name of the scenario that runs without arguments.
 pub const DEFAULT: &str = "web-and-cache.toml";

@@ -11,11 +11,13 @@ mod args;
 mod capture;
 mod check;
 mod compare;
+mod density;
 mod failure;
 mod input;
 mod interrupt;
 mod output;
 mod progress;
+mod reach;
 mod run;
 mod schema;
 
@@ -24,7 +26,9 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare::main(&args),
         Command::Run(args) => run::main(&args),
+        Command::Reach(args) => reach::main(&args),
         Command::Check(args) => check::main(&args),
+        Command::Density(args) => density::main(&args),
         Command::Schema(args) => schema::main(&args),
     };
     match outcome {

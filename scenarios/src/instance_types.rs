@@ -7,6 +7,12 @@ use sim_core::DataRate;
 
 use crate::diagnostic::nearest;
 
+mod limits;
+#[cfg(test)]
+mod tests;
+
+pub use limits::{EniLimits, TaskLimit};
+
 /// One instance type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceType {
@@ -26,10 +32,8 @@ pub struct InstanceType {
     pub baseline: DataRate,
     /// Bandwidth while network credits last.
     pub peak: DataRate,
-    /// Whether trunk interfaces are supported; `None` where no source says.
-    pub trunking: Option<bool>,
-    /// Tasks with trunking, by the developer guide or by the formula that fits it.
-    pub trunk_tasks: Option<TaskLimit>,
+    /// How many tasks with an interface of their own it carries.
+    pub limits: EniLimits,
     /// Whether a cluster placement group takes it.
     pub cluster_placement: bool,
     /// Idle time after which connection tracking forgets an established TCP connection, in seconds.
@@ -58,47 +62,70 @@ pub enum Hypervisor {
     Unknown,
 }
 
-/// How many tasks an instance type carries, and how that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TaskLimit {
-    /// The developer guide of June 2023 says so.
-    Documented(u32),
-    /// Branch interfaces + interfaces - 2, which gives 422 of the 430 documented values.
-    Derived(u32),
+impl Architecture {
+    /// The word of `ecs.cpu-architecture`.
+    ///
+    /// Source: Amazon ECS developer guide, task placement constraints (specified).
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm => "arm64",
+        }
+    }
 }
 
-impl TaskLimit {
-    /// The number.
+impl Hypervisor {
+    /// The word of the table.
     #[must_use]
-    pub fn tasks(self) -> u32 {
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::Documented(tasks) | Self::Derived(tasks) => tasks,
+            Self::Nitro => "nitro",
+            Self::Xen => "xen",
+            Self::BareMetal => "bare-metal",
+            Self::Unknown => "unknown",
         }
     }
 }
 
 impl InstanceType {
-    /// Tasks with an interface of their own, without trunking: the primary interface is the
-    /// instance's.
-    ///
-    /// Source: Amazon ECS developer guide, container-instance-eni (vendor); of its 423 rows ten, all
-    /// of types with several network cards, say less.
+    /// Tasks with an interface of their own, without trunking.
     #[must_use]
     pub fn tasks_without_trunking(&self) -> u32 {
-        self.max_enis.saturating_sub(1)
+        // The table has `max_enis` for every type whose size is known.
+        self.limits.plain().map_or(0, TaskLimit::tasks)
     }
 
-    /// Whether tasks can ride a trunk interface.
+    /// Whether tasks can ride a trunk interface, and how many is known.
     #[must_use]
     pub fn can_trunk(&self) -> bool {
-        self.trunking == Some(true) && self.trunk_tasks.is_some()
+        self.limits.trunked().is_some()
     }
+
+    /// Places for task interfaces, on a trunk if asked for and possible.
+    #[must_use]
+    pub fn task_interfaces(&self, trunking: bool) -> u32 {
+        let trunked = self.limits.trunked().filter(|_| trunking);
+        trunked.map_or_else(|| self.tasks_without_trunking(), TaskLimit::tasks)
+    }
+}
+
+/// A line of the table: what is known of a type, which for some is the limits alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The type's name.
+    pub name: String,
+    /// How many tasks with an interface of their own it carries.
+    pub limits: EniLimits,
+    /// Everything else; `None` where size or bandwidth is not public, or nothing that ECS runs
+    /// Linux on.
+    pub instance: Option<InstanceType>,
 }
 
 /// The instance types that ecsnet knows.
 #[derive(Clone, Debug)]
 pub struct InstanceTypes {
-    types: BTreeMap<String, InstanceType>,
+    types: BTreeMap<String, Listed>,
 }
 
 impl InstanceTypes {
@@ -122,9 +149,15 @@ impl InstanceTypes {
         &BUILTIN
     }
 
-    /// The type of a name.
+    /// The type of a name, if its size is known.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&InstanceType> {
+        self.types.get(name)?.instance.as_ref()
+    }
+
+    /// The line of a name.
+    #[must_use]
+    pub fn listed(&self, name: &str) -> Option<&Listed> {
         self.types.get(name)
     }
 
@@ -134,102 +167,101 @@ impl InstanceTypes {
         nearest(name, self.types.keys().map(String::as_str))
     }
 
-    /// All of them, by name.
+    /// All types of a known size, by name.
     pub fn iter(&self) -> impl Iterator<Item = &InstanceType> {
+        self.all().filter_map(|listed| listed.instance.as_ref())
+    }
+
+    /// All lines, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Listed> {
         self.types.values()
     }
 }
 
 /// One line of the table.
-fn row(line: &str) -> Option<InstanceType> {
-    let mut fields = line.split(',');
-    let mut next = || fields.next();
-    let name = next()?.to_owned();
-    let architecture = match next()? {
-        "x86_64" => Architecture::X86,
-        "arm64" => Architecture::Arm,
-        _ => return None,
-    };
-    let hypervisor = match next()? {
-        "nitro" => Hypervisor::Nitro,
-        "xen" => Hypervisor::Xen,
-        "bare-metal" => Hypervisor::BareMetal,
-        "unknown" => Hypervisor::Unknown,
-        _ => return None,
-    };
-    let mut number = || next()?.parse::<u32>().ok();
-    let (vcpus, memory_mib, max_enis) = (number()?, number()?, number()?);
-    let mut rate = || DataRate::from_bps(u64::from(number()?) * 1_000_000);
-    let (baseline, peak) = (rate()?, rate()?);
-    let trunking = match fields.next()? {
-        "yes" => Some(true),
-        "no" => Some(false),
-        "unknown" => None,
-        _ => return None,
-    };
-    let mut optional = || fields.next().map(|field| field.parse::<u32>().ok());
-    let documented = optional()?.map(TaskLimit::Documented);
-    let trunk_tasks = documented.or(optional()?.map(TaskLimit::Derived));
-    let cluster_placement = fields.next()? == "yes";
-    let tcp_established_s = fields.next()?.parse().ok()?;
-    Some(InstanceType {
+fn row(line: &str) -> Option<Listed> {
+    let fields: Vec<&str> = line.split(',').collect();
+    let &[
         name,
         architecture,
         hypervisor,
         vcpus,
-        memory_mib,
+        memory,
         max_enis,
         baseline,
         peak,
         trunking,
-        trunk_tasks,
-        cluster_placement,
-        tcp_established_s,
+        branches,
+        plain,
+        trunked,
+        cluster,
+        established,
+    ] = fields.as_slice()
+    else {
+        return None;
+    };
+    let limits = EniLimits {
+        max_enis: optional(max_enis)?,
+        trunking: trunking_of(trunking)?,
+        branch_interfaces: optional(branches)?,
+        plain_documented: optional(plain)?,
+        trunked_documented: optional(trunked)?,
+    };
+    let name = name.to_owned();
+    if architecture.is_empty() {
+        let instance = None;
+        return Some(Listed {
+            name,
+            limits,
+            instance,
+        });
+    }
+    let architectures = [Architecture::X86, Architecture::Arm];
+    let hypervisors = [
+        Hypervisor::Nitro,
+        Hypervisor::Xen,
+        Hypervisor::BareMetal,
+        Hypervisor::Unknown,
+    ];
+    let rate = |field: &str| DataRate::from_bps(field.parse::<u64>().ok()? * 1_000_000);
+    let instance = InstanceType {
+        name: name.clone(),
+        architecture: architectures
+            .into_iter()
+            .find(|known| known.as_str() == architecture)?,
+        hypervisor: hypervisors
+            .into_iter()
+            .find(|known| known.as_str() == hypervisor)?,
+        vcpus: vcpus.parse().ok()?,
+        memory_mib: memory.parse().ok()?,
+        max_enis: limits.max_enis?,
+        baseline: rate(baseline)?,
+        peak: rate(peak)?,
+        limits,
+        cluster_placement: cluster == "yes",
+        tcp_established_s: established.parse().ok()?,
+    };
+    Some(Listed {
+        name,
+        limits,
+        instance: Some(instance),
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_whole_and_plausible() {
-        let types = InstanceTypes::builtin();
-        assert!(types.iter().count() > 1300);
-        for one in types.iter() {
-            assert!(
-                one.vcpus > 0 && one.memory_mib > 0 && one.max_enis > 0,
-                "{one:?}"
-            );
-            assert!(one.baseline <= one.peak, "{one:?}");
-        }
+/// A number, or nothing where nothing stands; `None` for what is no number.
+fn optional(field: &str) -> Option<Option<u32>> {
+    match field {
+        "" => Some(None),
+        number => number.parse::<u32>().ok().map(Some),
     }
+}
 
-    #[test]
-    fn known_types_have_the_documented_numbers() {
-        let c5 = InstanceTypes::builtin().get("c5.large").unwrap();
-        assert_eq!((c5.vcpus, c5.memory_mib, c5.max_enis), (2, 4096, 3));
-        assert_eq!(c5.baseline, DataRate::from_bps(750_000_000).unwrap());
-        assert_eq!(c5.peak, DataRate::from_bps(10_000_000_000).unwrap());
-        assert_eq!(c5.tasks_without_trunking(), 2);
-        assert_eq!(c5.trunk_tasks, Some(TaskLimit::Documented(10)));
-        assert!(c5.can_trunk());
-        assert!(
-            !InstanceTypes::builtin()
-                .get("t3.large")
-                .unwrap()
-                .can_trunk()
-        );
-        let m7g = InstanceTypes::builtin().get("m7g.large").unwrap();
-        assert_eq!(m7g.architecture, Architecture::Arm);
-    }
-
-    #[test]
-    fn a_misspelt_type_has_a_nearest_one() {
-        let types = InstanceTypes::builtin();
-        assert_eq!(types.get("c5.lrage"), None);
-        assert_eq!(types.nearest("c5.lrage"), Some("c5.large"));
-        assert_eq!(types.nearest("M5.XLARGE"), Some("m5.xlarge"));
-        assert_eq!(types.nearest("a bicycle"), None);
+/// `yes`, `no` or `unknown`; `None` for another word.
+fn trunking_of(field: &str) -> Option<Option<bool>> {
+    match field {
+        "yes" => Some(Some(true)),
+        "no" => Some(Some(false)),
+        "unknown" => Some(None),
+        _ => None,
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! [`toml`] and [`ecs`] read and validate, [`place`] finds an instance for every task, [`lower`] turns
 //! a scenario in one network mode into the plan that the network model builds, [`run`] runs every mode
-//! and replication, and [`builtin`] has the scenarios that nobody needs to write. The `ecsnet` command
-//! around it is in this crate's binary, the only place that knows a terminal.
+//! and replication, [`assert`] holds the results against what the scenario asserts, and [`builtin`] has
+//! the scenarios that nobody needs to write. The `ecsnet` command around it is in this crate's binary,
+//! the only place that knows a terminal.
 
+pub mod assert;
 pub mod builtin;
 pub mod check;
+pub mod density;
 pub mod describe;
 pub mod diagnostic;
 pub mod document;
@@ -14,5 +17,6 @@ pub mod ecs;
 pub mod instance_types;
 pub mod lower;
 pub mod place;
+pub mod reach;
 pub mod run;
 pub mod toml;

@@ -14,6 +14,8 @@ use crate::ecs::Refusal;
 use crate::place::PlacementError;
 use crate::toml::Scenario;
 
+pub(crate) mod capacity;
+mod conflicts;
 mod hosts;
 mod machine;
 mod ports;
@@ -21,6 +23,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod workloads;
+
+pub use conflicts::port_conflicts;
 
 /// What `none` does with a task definition that publishes ports, which ECS refuses there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct Lowered {
     pub mode: Mode,
     /// What the network model builds.
     pub plan: Plan,
+    /// The same with the neighbours' load; `None` if the scenario has no neighbours.
+    pub crowded: Option<Plan>,
     /// Where each task runs, in the order of the plan.
     pub placed: Vec<Placed>,
     /// How many tasks fit on an instance.
@@ -149,21 +155,25 @@ pub fn lower(
 ) -> Result<Lowered, ModeRefusal> {
     let laid_out = tasks::lay_out(scenario, mode, policy)?;
     let mut region = scenario.region.clone();
-    let hosts = hosts::lower(scenario, &mut region)?;
-    let workloads = workloads::lower(scenario, &laid_out.by_service);
+    let hosts = hosts::lower(scenario, &mut region);
+    let workloads = workloads::lower(scenario, &scenario.workloads, &laid_out.by_service);
     let plan = Plan {
         region,
         instances: laid_out.instances,
         tasks: laid_out.tasks,
         hosts,
         workloads,
-        listeners: Vec::new(),
+        listeners: hosts::listeners(scenario),
         probes: Vec::new(),
         measure: *measure,
     };
     // What only shows when the world is put together, such as a subnet without free addresses, is an
     // answer about the mode as well.
     build(&plan, 0, 0)?;
+    let crowded = crowded(scenario, &plan, &laid_out.by_service);
+    if let Some(crowded) = &crowded {
+        build(crowded, 0, 0)?;
+    }
     let mut constants = machine::common_constants();
     constants.extend(laid_out.constants);
     let profiles = plan.instances.iter().map(|instance| &instance.profile);
@@ -176,10 +186,25 @@ pub fn lower(
     Ok(Lowered {
         mode,
         plan,
+        crowded,
         placed: laid_out.placed,
         density: laid_out.density,
         assumptions: laid_out.assumptions,
         caveats: laid_out.caveats,
         constants,
     })
+}
+
+/// A plan with the neighbours' load beside that of the workloads. Whatever is in both worlds draws the
+/// same random numbers, since streams hang on names.
+fn crowded(scenario: &Scenario, plan: &Plan, tasks: &[Vec<usize>]) -> Option<Plan> {
+    if scenario.neighbours.is_empty() {
+        return None;
+    }
+    let neighbours = scenario.neighbours.iter().map(|n| &n.workload);
+    let mut crowded = plan.clone();
+    crowded
+        .workloads
+        .extend(workloads::lower(scenario, neighbours, tasks));
+    Some(crowded)
 }

@@ -1,25 +1,40 @@
 //! Placement of tasks on container instances, and what to say when a task fits nowhere.
 //!
-//! An instance qualifies if its zone is allowed and it has the CPU, the memory, the host ports and
-//! the network interface that the task needs. Of those that qualify, a service's task goes to the
-//! zone with the fewest tasks of the service, in it to the instance with the fewest of them, and
-//! among equals to the one that comes first.
+//! As ECS does it: instances are filtered by what they have (zone, CPU, memory, host ports, a place
+//! for a network interface), then by constraints, which bind; strategies, one after another, choose
+//! among those that are left. Only then does the task's interface take an address of a subnet, which
+//! may fail when the task has been placed.
 //!
-//! Source: Amazon ECS API, `PlacementStrategy`: the default of a service is to spread over
-//! `attribute:ecs.availability-zone` (specified). How ECS picks inside a zone is not published; that
-//! it spreads there too, in the order of the instances, is assumed.
+//! Source: Amazon ECS developer guide, task placement (specified). Among instances that all
+//! strategies find equal the one that comes first is taken; how ECS picks is not published
+//! (assumed).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use crate::ecs::ports::{HostPorts, PortError};
-use crate::ecs::{Protocol, ports::DynamicPorts};
+use sim_core::{SimRng, Streams};
 
+use crate::ecs::ports::{DynamicPorts, HostPorts};
+use crate::ecs::{HostSide, ModePlan, Protocol, TaskDefinition};
+
+pub mod constraint;
 mod density;
+mod error;
+pub mod provider;
+pub mod query;
+pub mod strategy;
 #[cfg(test)]
 mod tests;
 
-pub use density::{Density, density};
+pub use constraint::Constraint;
+pub use density::{Density, Limit, Need, density};
+pub use error::{Cause, PlacementError, Shortage};
+pub use provider::Share;
+pub use strategy::{Field, Resource, Strategy};
+
+/// The attribute that holds an instance's zone.
+///
+/// Source: Amazon ECS developer guide, task placement constraints, built-in attributes (specified).
+pub const ZONE_ATTRIBUTE: &str = "ecs.availability-zone";
 
 /// Memory that an instance registers with ECS, in MiB: what the operating system sees of its
 /// nominal memory.
@@ -50,6 +65,8 @@ pub struct Site {
     pub name: String,
     /// Index of its zone.
     pub zone: usize,
+    /// Name of the capacity provider that it belongs to.
+    pub provider: String,
     /// Free CPU units.
     pub cpu: u32,
     /// Free memory, in MiB.
@@ -60,33 +77,37 @@ pub struct Site {
     pub ports: HostPorts,
     /// The agent's choice of dynamic host ports.
     pub dynamic: DynamicPorts,
-    /// Tasks of each service.
+    /// Its attributes, built-in and custom, by name.
+    pub attributes: BTreeMap<String, String>,
+    /// Tasks of each group, such as `service:web`.
     tasks: BTreeMap<String, u32>,
 }
 
 impl Site {
-    /// An empty instance.
+    /// An empty instance without attributes.
     #[must_use]
     pub fn new(name: String, zone: usize, cpu: u32, memory: u32, interfaces: u32) -> Self {
         let (ports, dynamic) = (HostPorts::new(), DynamicPorts::default());
         Self {
             name,
             zone,
+            provider: String::new(),
             cpu,
             memory,
             interfaces,
             ports,
             dynamic,
+            attributes: BTreeMap::new(),
             tasks: BTreeMap::new(),
         }
     }
 
-    fn tasks_of(&self, service: &str) -> u32 {
-        self.tasks.get(service).copied().unwrap_or(0)
+    fn tasks_of(&self, group: &str) -> u32 {
+        self.tasks.get(group).copied().unwrap_or(0)
     }
 
     /// What the site lacks for a task, the first thing in the order in which it is looked at.
-    fn lacks(&self, demand: &Demand) -> Option<Shortage> {
+    fn lacks(&self, group: &str, demand: &Demand, constraints: &[Constraint]) -> Option<Shortage> {
         if demand
             .zones
             .as_ref()
@@ -95,20 +116,42 @@ impl Site {
             return Some(Shortage::Attribute);
         }
         if self.cpu < demand.cpu {
-            return Some(Shortage::Cpu);
+            let (needs, free) = (demand.cpu, self.cpu);
+            return Some(Shortage::Cpu { needs, free });
         }
         if self.memory < demand.memory {
-            return Some(Shortage::Memory);
+            let (needs, free) = (demand.memory, self.memory);
+            return Some(Shortage::Memory { needs, free });
         }
         if let Err(error) = self.ports.check(demand.fixed_ports.iter().copied()) {
             return Some(Shortage::Ports(error));
         }
-        (demand.interface && self.interfaces == 0).then_some(Shortage::Eni)
+        if demand.interface && self.interfaces == 0 {
+            return Some(Shortage::Eni);
+        }
+        let broken = constraints
+            .iter()
+            .find(|constraint| !constraint.holds(group, &self.attributes, &self.tasks));
+        broken.map(|constraint| Shortage::Constraint(constraint.clone()))
+    }
+
+    fn take(&mut self, group: &str, task: &str, demand: &Demand) {
+        self.cpu -= demand.cpu;
+        self.memory -= demand.memory;
+        self.interfaces -= u32::from(demand.interface);
+        for &(protocol, port) in &demand.fixed_ports {
+            let taken = self.ports.take(protocol, port, format!("task {task}"));
+            assert!(
+                taken.is_ok(),
+                "the ports of an instance that qualifies are free: {taken:?}"
+            );
+        }
+        *self.tasks.entry(group.to_owned()).or_default() += 1;
     }
 }
 
 /// What one task needs of an instance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     /// CPU units.
     pub cpu: u32,
@@ -116,126 +159,91 @@ pub struct Demand {
     pub memory: u32,
     /// Host ports with a fixed number.
     pub fixed_ports: Vec<(Protocol, u16)>,
-    /// Host ports that the agent chooses.
-    pub dynamic_ports: u32,
+    /// Host ports that the agent chooses, each mapping with how many in a row it needs.
+    pub dynamic_ports: Vec<(Protocol, u32)>,
     /// Whether the task gets a network interface of its own.
     pub interface: bool,
     /// The zones that it may run in; `None` for all.
     pub zones: Option<BTreeSet<usize>>,
 }
 
-/// Why an instance does not qualify.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// It is in none of the zones of the task's subnets.
-    Attribute,
-    /// Too few CPU units.
-    Cpu,
-    /// Too little memory.
-    Memory,
-    /// A host port is not to be had.
-    Ports(PortError),
-    /// No place for another network interface.
-    Eni,
-}
-
-impl Shortage {
-    /// The reason as ECS gives it in `failures` and service events.
-    ///
-    /// Source: Amazon ECS developer guide, API failure reasons; service event messages (specified).
+impl Demand {
+    /// What a task of a definition needs in the mode of a plan; its zones are left open.
     #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Attribute => "ATTRIBUTE",
-            Self::Cpu => "RESOURCE:CPU",
-            Self::Memory => "RESOURCE:MEMORY",
-            Self::Ports(_) => "RESOURCE:PORTS",
-            Self::Eni => "RESOURCE:ENI",
-        }
-    }
-
-    /// How far down the list of conditions the instance came.
-    fn depth(&self) -> u8 {
-        match self {
-            Self::Attribute => 0,
-            Self::Cpu => 1,
-            Self::Memory => 2,
-            Self::Ports(_) => 3,
-            Self::Eni => 4,
+    pub fn of(definition: &TaskDefinition, plan: &ModePlan, interface: bool) -> Self {
+        let ports = plan.containers.iter().flat_map(|one| &one.ports);
+        let dynamic = ports.filter(|port| port.host == HostSide::Dynamic);
+        Self {
+            cpu: definition.reserved_cpu(),
+            memory: definition.reserved_memory(),
+            fixed_ports: plan.fixed_ports().collect(),
+            dynamic_ports: dynamic
+                .map(|port| {
+                    let count = u32::try_from(port.container.len()).unwrap_or(u32::MAX);
+                    (port.protocol, count)
+                })
+                .collect(),
+            interface,
+            zones: None,
         }
     }
 }
 
-/// Completes "the closest matching container instance `x` …" as service events do.
-impl fmt::Display for Shortage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Attribute => f.write_str("is missing an attribute required by your task"),
-            Self::Cpu => f.write_str("has insufficient CPU units available"),
-            Self::Memory => f.write_str("has insufficient memory available"),
-            Self::Ports(_) => f.write_str("is already using a port required by your task"),
-            Self::Eni => f.write_str("encountered error \"RESOURCE:ENI\""),
-        }
-    }
-}
-
-/// A task fits on no instance.
+/// How a service wants its tasks placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlacementError {
-    /// The task.
-    pub task: String,
-    /// The service that it belongs to.
-    pub service: String,
-    /// The instance that came closest and what it lacks; `None` if the cluster has no instance.
-    pub closest: Option<(String, Shortage)>,
+pub struct Policy {
+    /// What binds.
+    pub constraints: Vec<Constraint>,
+    /// What chooses among the instances that are left, one after another.
+    pub strategies: Vec<Strategy>,
+    /// The capacity providers among which tasks are divided; empty for all instances alike.
+    pub providers: Vec<Share>,
 }
 
-impl PlacementError {
-    /// The reason as ECS gives it.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.closest
-            .as_ref()
-            .map_or("RESOURCE:INSTANCE", |(_, shortage)| shortage.code())
-    }
-}
-
-impl fmt::Display for PlacementError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            task,
-            service,
-            closest,
-        } = self;
-        write!(
-            f,
-            "(service {service}) was unable to place task {task} because no container "
-        )?;
-        let Some((instance, shortage)) = closest else {
-            return f.write_str("instances were found in the cluster");
-        };
-        write!(
-            f,
-            "instance met all of its requirements; the closest matching "
-        )?;
-        write!(f, "container-instance {instance} {shortage}")?;
-        if let Shortage::Ports(error) = shortage {
-            write!(f, ": {error}")?;
+/// The default of a service: spread over zones.
+///
+/// Source: Amazon ECS API, `PlacementStrategy`: a service spreads over
+/// `attribute:ecs.availability-zone` (specified). That it spreads over the instances of a zone too
+/// is assumed.
+impl Default for Policy {
+    fn default() -> Self {
+        let zones = Field::Attribute(ZONE_ATTRIBUTE.to_owned());
+        Self {
+            constraints: Vec::new(),
+            strategies: vec![Strategy::Spread(zones), Strategy::Spread(Field::Instance)],
+            providers: Vec::new(),
         }
-        Ok(())
     }
 }
 
-impl std::error::Error for PlacementError {}
-
-/// The container instances of a cluster, in the order in which they are offered.
-#[derive(Clone, Debug, Default)]
+/// The container instances of a cluster, in the order in which they are offered, and the subnets
+/// that task interfaces take their addresses from.
+#[derive(Clone, Debug)]
 pub struct Cluster {
     /// The instances.
     pub sites: Vec<Site>,
+    /// Free addresses, by the index of the subnet.
+    pub addresses: Vec<u64>,
+    streams: Streams,
+    /// What `random` draws from, by service: one service more moves no other's tasks.
+    random: BTreeMap<String, SimRng>,
+    /// Tasks that each service has placed on each of its capacity providers.
+    shares: BTreeMap<String, Vec<u32>>,
 }
 
 impl Cluster {
+    /// A cluster of these instances and subnets. What `random` chooses depends on the seed.
+    #[must_use]
+    pub fn new(sites: Vec<Site>, addresses: Vec<u64>, seed: u64) -> Self {
+        Self {
+            sites,
+            addresses,
+            streams: Streams::new(seed),
+            random: BTreeMap::new(),
+            shares: BTreeMap::new(),
+        }
+    }
+
     /// Places one task of a service, takes what it needs (dynamic host ports excepted: the agent
     /// chooses those when the task starts), and gives the index of the instance.
     ///
@@ -249,48 +257,63 @@ impl Cluster {
         service: &str,
         task: &str,
         demand: &Demand,
+        policy: &Policy,
     ) -> Result<usize, PlacementError> {
-        let mut zone_tasks: BTreeMap<usize, u32> = BTreeMap::new();
-        for site in &self.sites {
-            *zone_tasks.entry(site.zone).or_default() += site.tasks_of(service);
-        }
-        let chosen = (0..self.sites.len())
-            .filter(|&index| self.sites[index].lacks(demand).is_none())
-            .min_by_key(|&index| {
-                let site = &self.sites[index];
-                (zone_tasks[&site.zone], site.tasks_of(service), index)
-            });
+        let group = format!("service:{service}");
+        let counts = self.shares.entry(service.to_owned()).or_default();
+        let share = provider::next(&policy.providers, counts);
+        let provider = share.map(|index| policy.providers[index].provider.as_str());
+        let offered: Vec<usize> = (0..self.sites.len())
+            .filter(|&index| provider.is_none_or(|name| self.sites[index].provider == name))
+            .collect();
+        let lacks = |index: usize| self.sites[index].lacks(&group, demand, &policy.constraints);
+        let qualify: Vec<usize> = offered
+            .iter()
+            .copied()
+            .filter(|&index| lacks(index).is_none())
+            .collect();
+        let streams = self.streams;
+        let random = self
+            .random
+            .entry(service.to_owned())
+            .or_insert_with(|| streams.stream(service, "placement"));
+        let chosen = strategy::choose(&self.sites, qualify, &group, &policy.strategies, random);
         let Some(index) = chosen else {
-            return Err(self.nowhere(service, task, demand));
+            // The first of those that came furthest.
+            let closest = offered
+                .iter()
+                .rev()
+                .filter_map(|&index| Some((self.sites[index].name.clone(), lacks(index)?)))
+                .max_by_key(|(_, shortage)| shortage.depth());
+            return Err(PlacementError::nowhere(service, task, provider, closest));
         };
-        let site = &mut self.sites[index];
-        site.cpu -= demand.cpu;
-        site.memory -= demand.memory;
-        site.interfaces -= u32::from(demand.interface);
-        for &(protocol, port) in &demand.fixed_ports {
-            let taken = site.ports.take(protocol, port, format!("task {task}"));
-            assert!(
-                taken.is_ok(),
-                "the ports of an instance that qualifies are free: {taken:?}"
-            );
+        self.sites[index].take(&group, task, demand);
+        if let Some(share) = share {
+            self.shares.entry(service.to_owned()).or_default()[share] += 1;
         }
-        *site.tasks.entry(service.to_owned()).or_default() += 1;
         Ok(index)
     }
 
-    fn nowhere(&self, service: &str, task: &str, demand: &Demand) -> PlacementError {
-        let lacks = |site: &Site| site.lacks(demand).map(|lack| (site.name.clone(), lack));
-        // The first of those that came furthest.
-        let closest = self
-            .sites
-            .iter()
-            .rev()
-            .filter_map(lacks)
-            .max_by_key(|(_, l)| l.depth());
-        PlacementError {
-            task: task.to_owned(),
-            service: service.to_owned(),
-            closest,
+    /// Takes an address for the interface of a task that has been placed, from the first of these
+    /// subnets, beginning with the one whose turn it is, that has one; gives the index of the subnet.
+    ///
+    /// # Errors
+    /// If none has a free address. By then ECS has started the task.
+    pub fn attach(
+        &mut self,
+        service: &str,
+        task: &str,
+        subnets: &[(usize, &str)],
+        turn: usize,
+    ) -> Result<usize, PlacementError> {
+        let in_turn = (0..subnets.len()).map(|offset| subnets[(turn + offset) % subnets.len()]);
+        for (subnet, _) in in_turn {
+            if let Some(left) = self.addresses[subnet].checked_sub(1) {
+                self.addresses[subnet] = left;
+                return Ok(subnet);
+            }
         }
+        let names = subnets.iter().map(|(_, name)| *name);
+        Err(PlacementError::no_address(service, task, names))
     }
 }

@@ -16,21 +16,35 @@ use sim_net::world::Outcome;
 
 mod convert;
 mod experiment;
+mod isolation;
 
 pub use convert::replication;
-pub use experiment::{LoweredMode, Settings, default_baseline, experiment, placement};
+pub use experiment::{
+    LoweredMode, Settings, default_baseline, experiment, placement, runs_per_replication,
+};
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a> {
-    /// The plan of each mode.
-    pub plans: &'a [(Mode, &'a Plan)],
+    /// What is run: a plan of each mode, and one with neighbours where there are any.
+    pub plans: &'a [Planned<'a>],
     /// How many replications of each.
     pub replications: u32,
     /// Master seed.
     pub seed: u64,
     /// How many threads.
     pub threads: usize,
+}
+
+/// A plan, and what it is a plan of.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned<'a> {
+    /// The mode.
+    pub mode: Mode,
+    /// Whether the neighbours' load is part of it.
+    pub neighbours: bool,
+    /// The plan.
+    pub plan: &'a Plan,
 }
 
 /// One finished run.
@@ -58,10 +72,12 @@ pub enum RunError {
         message: String,
     },
     /// An invariant of the simulator did not hold.
-    #[error("{mode}, replication {replication}, seed {seed}: {message}")]
+    #[error("{mode}{}, replication {replication}, seed {seed}: {message}", if *.neighbours { " with neighbours" } else { "" })]
     Panicked {
         /// The mode.
         mode: Mode,
+        /// Whether the neighbours' load ran.
+        neighbours: bool,
         /// The replication.
         replication: u32,
         /// The master seed.
@@ -74,7 +90,7 @@ pub enum RunError {
     Threads(String),
 }
 
-/// Runs all, and gives for each mode its runs in order of replication. `on_run` is called after each
+/// Runs all, and gives for each plan its runs in order of replication. `on_run` is called after each
 /// run, from any thread.
 ///
 /// # Errors
@@ -102,14 +118,14 @@ pub fn execute(
         if failed.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed) {
             return Err(RunError::Interrupted);
         }
-        let (mode, plan) = plans[index];
-        let outcome = guarded(mode, number, seed, || {
-            simulate(plan, mode, seed, number, None, stop)
+        let planned = plans[index];
+        let outcome = guarded(planned.mode, planned.neighbours, number, seed, || {
+            simulate(planned, seed, number, None, stop)
         });
         failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
         on_run();
         outcome.map(|outcome| Run {
-            replication: replication(&outcome, number, &plan.measure),
+            replication: replication(&outcome, number, &planned.plan.measure),
             addresses: outcome.placements,
         })
     };
@@ -119,11 +135,11 @@ pub fn execute(
     if let Some(error) = first.min_by_key(|error| **error == RunError::Interrupted) {
         return Err(error.clone());
     }
-    let mut by_mode: Vec<Vec<Run>> = plans.iter().map(|_| Vec::new()).collect();
+    let mut by_plan: Vec<Vec<Run>> = plans.iter().map(|_| Vec::new()).collect();
     for ((_, index), run) in list.into_iter().zip(runs) {
-        by_mode[index].push(run?);
+        by_plan[index].push(run?);
     }
-    Ok(by_mode)
+    Ok(by_plan)
 }
 
 /// Says of a machine, by its name, whether its packets are to be captured.
@@ -134,26 +150,25 @@ pub type Capture<'a> = &'a dyn Fn(&str) -> bool;
 /// # Errors
 /// As [`execute`].
 pub fn execute_one(
-    mode: Mode,
-    plan: &Plan,
+    planned: Planned<'_>,
     seed: u64,
     number: u32,
     capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
-    guarded(mode, number, seed, || {
-        simulate(plan, mode, seed, number, capture, stop)
+    guarded(planned.mode, planned.neighbours, number, seed, || {
+        simulate(planned, seed, number, capture, stop)
     })
 }
 
 fn simulate(
-    plan: &Plan,
-    mode: Mode,
+    planned: Planned<'_>,
     seed: u64,
     number: u32,
     capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
+    let Planned { mode, plan, .. } = planned;
     let mut world = sim_net::build::build(plan, seed, number).map_err(|error| RunError::Build {
         mode,
         message: error.to_string(),
@@ -172,6 +187,7 @@ fn simulate(
 /// Turns a panic into an error that says which run it was.
 fn guarded(
     mode: Mode,
+    neighbours: bool,
     number: u32,
     seed: u64,
     run: impl FnOnce() -> Result<Outcome, RunError>,
@@ -181,6 +197,7 @@ fn guarded(
         let message = panic_message(panic.as_ref());
         Err(RunError::Panicked {
             mode,
+            neighbours,
             replication: number,
             seed,
             message,
@@ -200,7 +217,9 @@ mod tests {
 
     #[test]
     fn a_panic_names_the_run_that_made_it() {
-        let error = guarded(Mode::Bridge, 3, 7, || panic!("sent {} frames too many", 2));
+        let error = guarded(Mode::Bridge, false, 3, 7, || {
+            panic!("sent {} frames too many", 2)
+        });
         assert_eq!(
             error.err().map(|error| error.to_string()).as_deref(),
             Some("bridge, replication 3, seed 7: sent 2 frames too many")

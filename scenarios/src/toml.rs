@@ -8,8 +8,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::describe::{Imported, load_folder};
 use crate::diagnostic::{Problem, Report};
 
+pub mod checks;
+pub mod placement;
 mod read;
 pub mod scenario;
 mod schema;
@@ -21,15 +24,32 @@ pub mod validate;
 pub mod words;
 
 pub use scenario::{
-    Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, Load, Location,
-    Measure, Party, Scenario, Service, ServiceTime, Target, Workload, WorkloadKind,
+    Arrivals, AwsvpcNetwork, Call, Capacity, Client, Connections, Direction, InterfaceEndpoint,
+    Listen, Load, Location, Measure, Neighbour, Party, Placement, Scenario, Service, ServiceTime,
+    Target, Workload, WorkloadKind,
 };
 pub use spec::ScenarioSpec;
 
 /// Reads a file that a scenario names, by the path as the scenario gives it.
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> io::Result<String>;
 
-/// Reads and validates a scenario; the files that it names are read with `read_file`.
+/// What a folder of `aws ec2 describe-*` output holds, or the reports on what is wrong with it.
+pub type FolderContent = Result<(Imported, Vec<Report>), Vec<Report>>;
+
+/// Reads a folder that a scenario names, by the path as the scenario gives it.
+pub type ReadFolder<'a> = &'a dyn Fn(&str) -> FolderContent;
+
+/// Reads what a scenario names.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Its files.
+    pub file: ReadFile<'a>,
+    /// Its folder of `aws ec2 describe-*` output.
+    pub folder: ReadFolder<'a>,
+}
+
+/// Reads and validates a scenario; the files that it names are read with `read_file`. There are no
+/// folders.
 ///
 /// The reports are that of the scenario and those of its task definitions; without errors they hold
 /// caveats only.
@@ -41,12 +61,29 @@ pub fn read_scenario(
     text: &str,
     read_file: ReadFile<'_>,
 ) -> Result<(Scenario, Vec<Report>), Vec<Report>> {
+    let folder = |name: &str| Err(vec![unreadable(name, &io::ErrorKind::NotFound.into())]);
+    let surroundings = Surroundings {
+        file: read_file,
+        folder: &folder,
+    };
+    read_scenario_among(file, text, surroundings)
+}
+
+/// Reads and validates a scenario, with what it names.
+///
+/// # Errors
+/// As [`read_scenario`].
+pub fn read_scenario_among(
+    file: &str,
+    text: &str,
+    surroundings: Surroundings<'_>,
+) -> Result<(Scenario, Vec<Report>), Vec<Report>> {
     let (spec, mut report) = ScenarioSpec::read(file, text);
     let Some(spec) = spec else {
         return Err(vec![report]);
     };
     let mut reports = Vec::new();
-    let scenario = validate::validate(&spec, read_file, &mut report, &mut reports);
+    let scenario = validate::validate(&spec, surroundings, &mut report, &mut reports);
     reports.insert(0, report);
     match scenario {
         Some(scenario) if !reports.iter().any(Report::has_errors) => Ok((scenario, reports)),
@@ -62,7 +99,11 @@ pub fn load_scenario(path: &Path) -> Result<(Scenario, Vec<Report>), Vec<Report>
     let file = path.display().to_string();
     let text = read_text(path).map_err(|error| vec![unreadable(&file, &error)])?;
     let folder: PathBuf = path.parent().unwrap_or(Path::new("")).to_owned();
-    read_scenario(&file, &text, &|name| read_text(&folder.join(name)))
+    let surroundings = Surroundings {
+        file: &|name| read_text(&folder.join(name)),
+        folder: &|name| load_folder(&folder.join(name)),
+    };
+    read_scenario_among(&file, &text, surroundings)
 }
 
 /// Reads a file that has to be text.

@@ -12,6 +12,7 @@ use sim_core::{ByteSize, DataRate, PacketRate, Ratio, SimDuration};
 use crate::cost::CostProfile;
 use crate::eni::TrackingTimeouts;
 use crate::headers::Protocol;
+use crate::kernel::netfilter::NetfilterConfig;
 use crate::vpc::{PublicAddress, RegionPlan, defaults};
 
 /// An ECS network mode. Fargate tasks are `awsvpc` tasks in a micro-VM of their own.
@@ -195,11 +196,15 @@ pub struct DockerPlan {
     pub br_netfilter: bool,
     /// Hairpin mode on the bridge's ports. Docker turns it on when the userland proxy is off.
     pub hairpin: bool,
+    /// Most connections that the host kernel tracks (`nf_conntrack_max`); see
+    /// [`crate::kernel::netfilter::default_conntrack_max`].
+    pub conntrack_max: usize,
 }
 
 impl Default for DockerPlan {
     /// Docker 25 as the ECS-optimized images run it.
     /// Source: Docker 25, `cmd/dockerd/config_unix.go` (specified); `br_netfilter` loaded is assumed.
+    /// Connection tracking is that of a machine with at least 4 GiB.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -207,6 +212,7 @@ impl Default for DockerPlan {
             icc: true,
             br_netfilter: true,
             hairpin: false,
+            conntrack_max: NetfilterConfig::default().conntrack_max,
         }
     }
 }

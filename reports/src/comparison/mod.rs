@@ -6,8 +6,12 @@
 
 pub(crate) mod curve;
 mod estimate;
+mod interference;
 pub mod interval;
+mod isolation;
 mod verdict;
+
+pub use interference::{slowdowns, values};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +22,8 @@ use crate::record::{
     Experiment, FrameCounts, ModeRecord, Provenance, Replication, WorkloadOutcome, WorkloadRun,
 };
 use crate::results::{
-    Difference, Hop, Isolation, Latency, Metric, ModeResult, Outcome, Reachability, Results,
-    SCHEMA, Statistics, WorkloadResult,
+    Difference, Hop, Isolation, Latency, MatrixCell, Metric, ModeResult, Outcome, Reachability,
+    Results, SCHEMA, Statistics, WorkloadResult,
 };
 
 /// The modes that ecsnet compares, in the order of every output.
@@ -73,10 +77,12 @@ type Runs<'a> = Vec<(u32, &'a WorkloadRun)>;
 ///             events: 1,
 ///         })
 ///         .collect(),
+///     ..ModeRecord::default()
 /// };
 /// let experiment = Experiment {
 ///     provenance: Provenance::default(),
 ///     baseline: "host".to_owned(),
+///     neighbours: Vec::new(),
 ///     modes: IndexMap::from([("host".to_owned(), mode(400)), ("bridge".to_owned(), mode(440))]),
 /// };
 /// let results = reports::compare(&experiment);
@@ -87,6 +93,7 @@ type Runs<'a> = Vec<(u32, &'a WorkloadRun)>;
 pub fn compare(experiment: &Experiment) -> Results {
     let with_requests = workloads_with_requests(experiment);
     let baseline = experiment.modes.get(&experiment.baseline);
+    let baseline_cells = baseline.map(isolation::matrix).unwrap_or_default();
     let mut modes = IndexMap::new();
     for (name, record) in ordered_modes(experiment) {
         let is_baseline = name == experiment.baseline;
@@ -101,7 +108,12 @@ pub fn compare(experiment: &Experiment) -> Results {
             }
             workloads.insert(workload.to_owned(), result);
         }
-        modes.insert(name.to_owned(), mode_result(record, workloads));
+        let mut result = mode_result(record, workloads);
+        if result.digest.is_some() || !record.port_conflicts.is_empty() {
+            let cells = (!is_baseline).then_some(baseline_cells.as_slice());
+            result.isolation = Some(isolation(experiment, record, &result.workloads, cells));
+        }
+        modes.insert(name.to_owned(), result);
     }
     Results {
         schema: SCHEMA.to_owned(),
@@ -109,6 +121,7 @@ pub fn compare(experiment: &Experiment) -> Results {
         statistics: statistics(),
         baseline: experiment.baseline.clone(),
         modes,
+        checks: Vec::new(),
         performance: None,
     }
 }
@@ -129,14 +142,19 @@ pub(crate) fn ordered_modes(experiment: &Experiment) -> Vec<(&str, &ModeRecord)>
 
 /// The runs of one workload, by replication number.
 pub(crate) fn runs_of<'a>(record: &'a ModeRecord, workload: &str) -> Runs<'a> {
-    ordered_replications(record)
+    runs_in(&record.replications, workload)
+}
+
+/// The runs of one workload in some replications, by their number.
+fn runs_in<'a>(replications: &'a [Replication], workload: &str) -> Runs<'a> {
+    ordered(replications)
         .into_iter()
         .filter_map(|r| r.workloads.get(workload).map(|run| (r.index, run)))
         .collect()
 }
 
-fn ordered_replications(record: &ModeRecord) -> Vec<&Replication> {
-    let mut replications: Vec<_> = record.replications.iter().collect();
+fn ordered(replications: &[Replication]) -> Vec<&Replication> {
+    let mut replications: Vec<_> = replications.iter().collect();
     replications.sort_by_key(|r| r.index);
     replications
 }
@@ -176,19 +194,11 @@ fn comparable_modes(experiment: &Experiment, workload: &str) -> u32 {
 }
 
 fn mode_result(record: &ModeRecord, workloads: BTreeMap<String, WorkloadResult>) -> ModeResult {
-    let mut drops: BTreeMap<String, u64> = BTreeMap::new();
-    let mut frames = FrameCounts::default();
+    let (frames, drops) = frames_and_drops(&record.replications);
     let mut digest = Digest::new();
     let mut events = 0;
     let mut replication_digests = Vec::new();
-    for replication in ordered_replications(record) {
-        for (reason, count) in &replication.drops {
-            *drops.entry(reason.clone()).or_default() += count;
-        }
-        frames.sent += replication.frames.sent;
-        frames.delivered += replication.frames.delivered;
-        frames.dropped += replication.frames.dropped;
-        frames.in_flight += replication.frames.in_flight;
+    for replication in ordered(&record.replications) {
         events += replication.events;
         digest.update(u64::from(replication.index));
         digest.update(replication.digest);
@@ -202,7 +212,7 @@ fn mode_result(record: &ModeRecord, workloads: BTreeMap<String, WorkloadResult>)
         reason: record.reason.clone(),
         placement,
         density: record.density.clone(),
-        isolation: ran.then(|| isolation(&workloads)),
+        isolation: None,
         workloads,
         drops,
         frames,
@@ -212,23 +222,61 @@ fn mode_result(record: &ModeRecord, workloads: BTreeMap<String, WorkloadResult>)
     }
 }
 
+/// Frames and drops of all replications together.
+fn frames_and_drops(replications: &[Replication]) -> (FrameCounts, BTreeMap<String, u64>) {
+    let mut drops: BTreeMap<String, u64> = BTreeMap::new();
+    let mut frames = FrameCounts::default();
+    for replication in replications {
+        for (reason, count) in &replication.drops {
+            *drops.entry(reason.clone()).or_default() += count;
+        }
+        frames.sent += replication.frames.sent;
+        frames.delivered += replication.frames.delivered;
+        frames.dropped += replication.frames.dropped;
+        frames.in_flight += replication.frames.in_flight;
+    }
+    (frames, drops)
+}
+
 fn hexadecimal(digest: u64) -> String {
     format!("{digest:016x}")
 }
 
-/// What the runs say about reachability.
-fn isolation(workloads: &BTreeMap<String, WorkloadResult>) -> Isolation {
+/// What the runs and the rules say about isolation; `baseline` is the baseline's matrix, for others
+/// than the baseline.
+fn isolation(
+    experiment: &Experiment,
+    record: &ModeRecord,
+    workloads: &BTreeMap<String, WorkloadResult>,
+    baseline: Option<&[MatrixCell]>,
+) -> Isolation {
     let fact = |w: &WorkloadResult| Reachability {
         reachable: w.outcome == Outcome::Measured && got_through(w),
         outcome: w.outcome,
         reason: w.reason.clone(),
         source_seen: w.source_seen.clone(),
     };
+    let matrix = isolation::matrix(record);
+    // A baseline of which nothing is known hides nothing.
+    let baseline = baseline.filter(|cells| !cells.is_empty() && !matrix.is_empty());
+    let mut port_conflicts = record.port_conflicts.clone();
+    port_conflicts.sort();
     Isolation {
         reachable: workloads
             .iter()
             .map(|(n, w)| (n.clone(), fact(w)))
             .collect(),
+        pairs: isolation::counts(record),
+        exposed: baseline.map_or_else(Vec::new, |cells| {
+            isolation::beyond(&matrix, cells, &experiment.baseline)
+        }),
+        hidden: baseline.map_or_else(Vec::new, |cells| {
+            isolation::beyond(cells, &matrix, "this mode")
+        }),
+        blast_radius: isolation::blast_radius(record),
+        interference: interference::interference(experiment, record),
+        port_conflicts,
+        matrix,
     }
 }
 

@@ -10,10 +10,12 @@ use crate::results::{Difference, Direction, Metric, Outcome, WorkloadResult};
 /// below it may come from rounding to buckets, however often it repeats.
 const RESOLUTION: f64 = 0.001;
 
-/// The baseline's side of a comparison.
+/// The other side of a comparison.
 pub(super) struct Against<'a> {
     runs: &'a Runs<'a>,
-    /// Why the baseline has no numbers; `None` if it has.
+    /// What it is called.
+    name: &'static str,
+    /// Why it has no numbers; `None` if it has.
     obstacle: Option<String>,
 }
 
@@ -28,7 +30,23 @@ impl<'a> Against<'a> {
                 outcome => Some(format!("baseline {}", outcome.word())),
             },
         };
-        Self { runs, obstacle }
+        let name = "the baseline";
+        Self {
+            runs,
+            name,
+            obstacle,
+        }
+    }
+
+    /// The same workload without neighbours.
+    pub(super) fn alone(runs: &'a Runs<'a>) -> Self {
+        let outcome = outcome_of(runs).0;
+        let word = outcome.word();
+        Self {
+            runs,
+            name: "the runs without neighbours",
+            obstacle: (outcome != Outcome::Measured).then(|| format!("{word} without neighbours")),
+        }
     }
 }
 
@@ -109,7 +127,7 @@ fn obstacle(
     if empty(runs) {
         return Some("no request was answered".to_owned());
     }
-    empty(against.runs).then(|| "no request was answered in the baseline".to_owned())
+    empty(against.runs).then(|| format!("no request was answered in {}", against.name))
 }
 
 fn not_comparable(why: &str, comparisons: u32) -> Difference {

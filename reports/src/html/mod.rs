@@ -6,6 +6,7 @@
 //! chart kit, for names inside charts).
 
 mod charts;
+mod isolation;
 mod view;
 mod workload;
 

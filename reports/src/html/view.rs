@@ -2,12 +2,13 @@
 
 use askama::Template;
 
+use super::isolation::IsolationView;
 use super::workload::{self, Workload};
 use crate::format;
 use crate::record::{
     ConstantRecord, DensityRecord, Experiment, InputHash, PlacementRecord, Provenance,
 };
-use crate::results::{Direction, Metric, ModeResult, Outcome, Results, Statistics};
+use crate::results::{CheckResult, Direction, Metric, ModeResult, Outcome, Results, Statistics};
 use crate::svg::COLOURS;
 
 /// The whole page.
@@ -24,6 +25,8 @@ pub(super) struct Page<'a> {
     reasons: Vec<(&'a str, String)>,
     workloads: Vec<Workload<'a>>,
     reachability: Vec<ReachabilityRow<'a>>,
+    isolation: IsolationView<'a>,
+    checks: &'a [CheckResult],
     frames: Vec<FramesRow<'a>>,
     drops: Vec<(&'a str, &'a str, String)>,
     placements: Vec<(Mode<'a>, &'a [PlacementRecord])>,
@@ -102,6 +105,8 @@ impl<'a> Page<'a> {
             reasons: reasons(&modes),
             workloads: workloads.collect(),
             reachability: reachability(&modes, &names),
+            isolation: IsolationView::new(&modes, results),
+            checks: &results.checks,
             frames: frames(&modes),
             drops: drops(&modes),
             placements: modes

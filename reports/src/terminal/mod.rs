@@ -3,7 +3,14 @@
 //! Three layouts: below 72 columns the essentials, from 72 the usual percentiles, from 110 every
 //! number with half the width of its interval.
 
-mod text;
+mod density;
+mod isolation;
+pub(crate) mod text;
+
+pub use density::render_density;
+
+pub use isolation::check_line;
+pub(crate) use isolation::instances;
 
 use std::fmt::Write;
 
@@ -35,24 +42,26 @@ pub fn render(results: &Results, width: usize, colour: bool) -> String {
     without_numbers(&mut page, results);
     density(&mut page, results);
     drops(&mut page, results);
+    isolation::isolation(&mut page, results);
+    isolation::checks(&mut page, results);
     footer(&mut page, results);
     page.out
 }
 
 /// What has been written so far, and how.
-struct Page {
-    out: String,
-    width: usize,
-    colour: bool,
+pub(crate) struct Page {
+    pub(crate) out: String,
+    pub(crate) width: usize,
+    pub(crate) colour: bool,
 }
 
 impl Page {
-    fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         self.out.push('\n');
     }
 
     /// Wraps `words` after a label; further lines are indented to where the words begin.
-    fn labelled(&mut self, label: &str, indent: usize, words: &str, colour: Colour) {
+    pub(crate) fn labelled(&mut self, label: &str, indent: usize, words: &str, colour: Colour) {
         let room = self.width - indent;
         for (number, line) in text::wrap(&text::clean(words), room)
             .into_iter()
@@ -65,7 +74,7 @@ impl Page {
         }
     }
 
-    fn paragraph(&mut self, words: &str, colour: Colour) {
+    pub(crate) fn paragraph(&mut self, words: &str, colour: Colour) {
         self.labelled("", 0, words, colour);
     }
 }

@@ -2,7 +2,7 @@
 
 /// How a piece of text is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
+pub(crate) enum Colour {
     Plain,
     Bold,
     Dim,
@@ -13,7 +13,7 @@ pub(super) enum Colour {
 
 impl Colour {
     /// Wraps `text` in escape sequences if `on`.
-    pub(super) fn paint(self, text: &str, on: bool) -> String {
+    pub(crate) fn paint(self, text: &str, on: bool) -> String {
         let code = match self {
             Self::Plain => return text.to_owned(),
             Self::Bold => "1",
@@ -32,24 +32,28 @@ impl Colour {
 
 /// Which side of its column a cell keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// One cell: text without control characters, and how it is set.
 #[derive(Clone, Debug)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     text: String,
     colour: Colour,
 }
 
 impl Cell {
-    pub(super) fn new(text: &str, colour: Colour) -> Self {
+    pub(crate) fn new(text: &str, colour: Colour) -> Self {
         Self {
             text: clean(text),
             colour,
         }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -57,14 +61,14 @@ impl Cell {
 const GAP: usize = 2;
 
 /// A table without lines other than the one below its head.
-pub(super) struct Table {
+pub(crate) struct Table {
     width: usize,
     header: Vec<(String, Align)>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
-    pub(super) const fn new(width: usize) -> Self {
+    pub(crate) const fn new(width: usize) -> Self {
         Self {
             width,
             header: Vec::new(),
@@ -72,11 +76,11 @@ impl Table {
         }
     }
 
-    pub(super) fn header(&mut self, text: &str, align: Align) {
+    pub(crate) fn header(&mut self, text: &str, align: Align) {
         self.header.push((clean(text), align));
     }
 
-    pub(super) fn row(&mut self, cells: Vec<Cell>) {
+    pub(crate) fn row(&mut self, cells: Vec<Cell>) {
         assert_eq!(
             cells.len(),
             self.header.len(),
@@ -86,7 +90,7 @@ impl Table {
     }
 
     /// Lines of at most the table's width. What does not fit is cut from the widest column.
-    pub(super) fn render(&self, colour: bool) -> String {
+    pub(crate) fn render(&self, colour: bool) -> String {
         let widths = self.widths();
         let mut out = String::new();
         let head: Vec<Cell> = self
@@ -143,14 +147,14 @@ impl Table {
 }
 
 /// Text without control characters: a name in a scenario must not move the cursor.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
 }
 
 /// Columns that `text` takes. Wide are the East Asian blocks and emoji, zero the combining marks.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
@@ -171,7 +175,7 @@ const fn char_width(c: char) -> usize {
 }
 
 /// `text` cut to `room` columns, the cut marked.
-pub(super) fn cut(text: &str, room: usize) -> String {
+pub(crate) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
@@ -191,7 +195,7 @@ pub(super) fn cut(text: &str, room: usize) -> String {
 }
 
 /// Lines of at most `room` columns, broken at spaces; a longer word is broken anywhere.
-pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     let room = room.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();

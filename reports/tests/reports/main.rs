@@ -6,6 +6,10 @@ mod csv;
 #[path = "../fixture/mod.rs"]
 mod fixture;
 mod html;
+mod isolation;
 mod json;
 mod pcapng;
+mod reach;
+#[path = "../fixture/schema_check.rs"]
+mod schema_check;
 mod terminal;

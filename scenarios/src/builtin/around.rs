@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::describe::Imported;
 use crate::ecs::task_definition::Architecture;
 use crate::ecs::{ContainerDefinition, Protocol, TaskDefinition};
 use crate::instance_types::{InstanceType, InstanceTypes};
@@ -53,12 +54,80 @@ pub struct Around {
     pub assumptions: Vec<String>,
 }
 
+/// Where the tasks are put.
+struct Site {
+    /// Identifiers of the subnets of instances and tasks.
+    subnets: Vec<String>,
+    /// Identifier of the client's subnet.
+    client: String,
+    /// Identifier of the security group of all; `None` for the one that allows everything.
+    group: Option<String>,
+    /// `[vpc]` and what is in it.
+    toml: String,
+    /// What is assumed about it.
+    assumption: String,
+}
+
 /// Builds a scenario around task definitions. Services come in the order in which the definitions
 /// are given.
 #[must_use]
 pub fn around(given: &[Given]) -> Around {
+    let mut toml = "[vpc]\ncidr = \"10.0.0.0/16\"\nzones = [\"a\", \"b\", \"c\"]\n".to_owned();
+    for (zone, network) in [("a", 0), ("b", 16), ("c", 32)] {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            toml,
+            "[[vpc.subnet]]\nname = \"{zone}\"\nzone = \"{zone}\"\ncidr = \"10.0.{network}.0/20\""
+        );
+    }
+    let site = Site {
+        subnets: vec!["a".to_owned(), "b".to_owned()],
+        client: "c".to_owned(),
+        group: None,
+        toml,
+        assumption:
+            "a VPC 10.0.0.0/16 with three zones and a /20 subnet in each; its one security \
+                     group allows everything"
+                .to_owned(),
+    };
+    build(given, site)
+}
+
+/// The same, placed into the first VPC of a folder of `aws ec2 describe-*` output that has a subnet:
+/// tasks and instances in its first two subnets, the client in its last, all with its `default`
+/// security group, which is what AWS gives an interface that names none.
+///
+/// `None` if no VPC has a subnet.
+#[must_use]
+pub fn around_in(given: &[Given], folder: &str, imported: &Imported) -> Option<Around> {
+    let region = &imported.region;
+    let vpc = region.subnets.first()?.vpc;
+    let subnets: Vec<_> = region.subnets.iter().filter(|s| s.vpc == vpc).collect();
+    let groups = || region.security_groups.iter().filter(|g| g.vpc == vpc);
+    let group = groups().find(|group| group.name == "default");
+    let group = group.or(groups().next());
+    let homes: Vec<String> = subnets.iter().take(2).map(|s| s.id.clone()).collect();
+    let client = subnets.last()?.id.clone();
+    let assumption = format!(
+        "in VPC {}: instances and tasks in {}, the client in {client}, all with security group {}",
+        region.vpcs[vpc].id,
+        homes.join(" and "),
+        group.map_or("none", |group| group.id.as_str()),
+    );
+    let site = Site {
+        subnets: homes,
+        client,
+        group: group.map(|group| group.id.clone()),
+        toml: format!("[vpc]\nfrom = {}\n", quoted(folder)),
+        assumption,
+    };
+    Some(build(given, site))
+}
+
+fn build(given: &[Given], site: Site) -> Around {
     let (instance, fits) = instance_type(given);
     let mut scenario = Builder {
+        site,
         toml: String::new(),
         assumptions: Vec::new(),
         workloads: 0,
@@ -139,8 +208,24 @@ fn service_name(given: &Given, names: &mut BTreeSet<String>) -> String {
     name
 }
 
+impl Site {
+    fn subnets_toml(&self) -> String {
+        let subnets: Vec<_> = self.subnets.iter().map(|subnet| quoted(subnet)).collect();
+        format!("subnets = [{}]", subnets.join(", "))
+    }
+
+    /// The security group after a separator; nothing for the default one.
+    fn group_toml(&self, separator: &str) -> String {
+        let group = self.group.as_deref().map(quoted);
+        group.map_or_else(String::new, |group| {
+            format!("{separator}security_groups = [{group}]")
+        })
+    }
+}
+
 /// Writes the scenario file and the list of assumptions side by side.
 struct Builder {
+    site: Site,
     toml: String,
     assumptions: Vec<String>,
     workloads: usize,
@@ -158,17 +243,14 @@ impl Builder {
 
     fn surroundings(&mut self, given: &[Given], instance: &InstanceType, fits: bool) {
         self.line("name = \"around task definitions\"");
-        self.line("[vpc]\ncidr = \"10.0.0.0/16\"\nzones = [\"a\", \"b\", \"c\"]");
-        for (zone, network) in [("a", 0), ("b", 16), ("c", 32)] {
-            self.line(&format!(
-                "[[vpc.subnet]]\nname = \"{zone}\"\nzone = \"{zone}\"\ncidr = \"10.0.{network}.0/20\""
-            ));
-        }
-        self.assume(
-            "a VPC 10.0.0.0/16 with three zones and a /20 subnet in each; its one security group \
-             allows everything",
-        );
-        self.line("[[capacity]]\nname = \"instance\"\nsubnets = [\"a\", \"b\"]");
+        let vpc = self.site.toml.clone();
+        self.toml.push_str(&vpc);
+        self.assume(self.site.assumption.clone());
+        let subnets = self.site.subnets_toml();
+        let group = self.site.group_toml("\n");
+        self.line(&format!(
+            "[[capacity]]\nname = \"instance\"\n{subnets}{group}"
+        ));
         self.line(&format!(
             "instance_type = \"{}\"\ncount = {COUNT}",
             instance.name
@@ -196,16 +278,28 @@ impl Builder {
         self.assume(format!(
             "{COUNT} tasks of each definition, spread over the zones"
         ));
-        self.line("[[client]]\nname = \"client\"\nsubnet = \"c\"");
-        self.assume("a client in a third zone that costs no time and has no bandwidth limit");
+        let subnet = quoted(&self.site.client);
+        let group = self.site.group_toml("\n");
+        self.line(&format!(
+            "[[client]]\nname = \"client\"\nsubnet = {subnet}{group}"
+        ));
+        let place = match self.site.group {
+            None => "in a third zone",
+            Some(_) => "in the VPC",
+        };
+        self.assume(format!(
+            "a client {place} that costs no time and has no bandwidth limit"
+        ));
     }
 
     fn service(&mut self, name: &str, file: &str) {
         self.line(&format!(
             "[[service]]\nname = {}\ntask_definition = {}\ncount = {COUNT}\n\
-             awsvpc = {{ subnets = [\"a\", \"b\"] }}",
+             awsvpc = {{ {}{} }}",
             quoted(name),
             quoted(file),
+            self.site.subnets_toml(),
+            self.site.group_toml(", "),
         ));
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_STATUS: &str = "Exit status: 0 done; 2 bad input or usage; 75 interrupted, nothing written; \
+const EXIT_STATUS: &str = "Exit status: 0 done; 1 a check of --check does not hold; 2 bad input or usage; 75 interrupted, nothing written; \
 101 a bug in ecsnet.";
 
 /// The commands.
@@ -31,9 +31,23 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Simulate one replication of one mode and show where the time goes.
     Run(RunArgs),
+    /// Find out who reaches whom, by the rules and by real packets, in every network mode.
+    ///
+    /// A is a service (web), a task (web/0), a container of it (web/0/app), an instance (instance/0),
+    /// a client, or internet. B is one of these with a port, such as web/0:8080, or imds, tmds or
+    /// dns, or an address and a port. A service or task without a port stands for all that listens.
+    ///
+    /// With --vpc and without --task-definition, the VPCs are looked at as they are: every interface
+    /// in them, and the internet.
+    Reach(ReachArgs),
     /// Validate scenario files and task definitions: all problems at once, and a verdict per mode.
     Check(CheckArgs),
-    /// Print the JSON Schema of scenario files or of results.json.
+    /// Say how many tasks fit on an instance of each type in each mode, and what runs out first.
+    ///
+    /// Without SCENARIO and without --task-definition, how many awsvpc tasks the network interfaces of
+    /// each type carry, with and without trunking. Nothing is simulated.
+    Density(DensityArgs),
+    /// Print the JSON Schema of scenario files or of what a command prints or writes as JSON.
     Schema(SchemaArgs),
 }
 
@@ -47,6 +61,10 @@ pub(crate) struct InputArgs {
     /// what it assumes is printed.
     #[arg(long = "task-definition", value_name = "FILE")]
     pub(crate) task_definitions: Vec<PathBuf>,
+    /// Folder of `aws ec2 describe-*` output (JSON): the VPC that the scenario around task definitions
+    /// is built into. A scenario file names its own ([vpc] from = "DIR").
+    #[arg(long, value_name = "DIR", conflicts_with = "scenario")]
+    pub(crate) vpc: Option<PathBuf>,
 }
 
 /// What is measured.
@@ -85,6 +103,9 @@ pub(crate) struct CompareArgs {
     /// Folder for report.html, results.json and summary.csv.
     #[arg(long, value_name = "DIR", default_value = "ecsnet-out")]
     pub(crate) out: PathBuf,
+    /// Exit with status 1 if a [[check]] of the scenario does not hold.
+    #[arg(long, conflicts_with = "task_definitions")]
+    pub(crate) check: bool,
     /// Print nothing but errors.
     #[arg(long, conflicts_with = "json")]
     pub(crate) quiet: bool,
@@ -106,6 +127,9 @@ pub(crate) struct RunArgs {
     /// Which replication: equal numbers share their random numbers across modes.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) replication: u32,
+    /// Run with the load of the scenario's neighbours.
+    #[arg(long)]
+    pub(crate) neighbours: bool,
     /// Write captured packets to this file (pcapng).
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
@@ -118,12 +142,79 @@ pub(crate) struct RunArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// `ecsnet reach`.
+#[derive(Args, Debug)]
+pub(crate) struct ReachArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The modes to look at; may be given several times [default: all].
+    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode)]
+    pub(crate) modes: Vec<Mode>,
+    /// Who asks [default: everybody].
+    #[arg(long, value_name = "A")]
+    pub(crate) from: Option<String>,
+    /// Who is asked [default: every listening port].
+    #[arg(long, value_name = "B[:PORT[/udp]]")]
+    pub(crate) to: Option<String>,
+    /// Show every step there and back, and the rule that decided.
+    #[arg(long, requires = "from", requires = "to")]
+    pub(crate) explain: bool,
+    /// How many of the attempts to make with real packets as well: sample makes at most 20,000 in
+    /// each mode.
+    #[arg(long, value_enum, default_value_t = SimulateArg::Sample, value_name = "HOW MANY")]
+    pub(crate) simulate: SimulateArg,
+    /// Print the document (JSON) instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How many attempts are made with packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SimulateArg {
+    /// All of them.
+    All,
+    /// All if they are few, else some of every kind.
+    Sample,
+    /// None.
+    None,
+}
+
 /// `ecsnet check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     /// Scenario files (TOML) and task definitions (JSON).
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// `ecsnet density`.
+#[derive(Args, Debug)]
+pub(crate) struct DensityArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The instance types [default: all].
+    #[arg(long = "instance-type", value_name = "TYPE", value_delimiter = ',')]
+    pub(crate) instance_types: Vec<String>,
+    /// The modes; awsvpc is shown without and with trunking.
+    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode, default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
+    pub(crate) modes: Vec<Mode>,
+    /// Show only types for which this holds, such as family=c5, "vcpus>=4", "memory<=16GiB",
+    /// arch=arm64 or trunking=true; may be given several times.
+    #[arg(long = "filter", value_name = "EXPR")]
+    pub(crate) filters: Vec<String>,
+    /// Sort by a column, from the most with `-` before it, such as -awsvpc [default: family and
+    /// size].
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+    /// Show every row, also where a terminal has fewer lines.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print the document ecsnet.density/1 instead of tables.
+    #[arg(long, conflicts_with = "csv")]
+    pub(crate) json: bool,
+    /// Print comma-separated values instead of tables.
+    #[arg(long)]
+    pub(crate) csv: bool,
 }
 
 /// `ecsnet schema`.
@@ -141,6 +232,10 @@ pub(crate) enum Document {
     Scenario,
     /// results.json.
     Results,
+    /// What `ecsnet density --json` prints.
+    Density,
+    /// What `ecsnet reach --json` prints.
+    Reach,
 }
 
 fn mode(word: &str) -> Result<Mode, String> {

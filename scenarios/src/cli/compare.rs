@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use reports::{Experiment, Performance, Results};
+use reports::{Experiment, ModeRecord, Performance, Replication, Results};
+use scenarios::assert;
 use scenarios::ecs::Mode;
 use scenarios::lower::lower;
-use scenarios::run::{LoweredMode, RunError, Settings, default_baseline, experiment};
+use scenarios::run::{
+    LoweredMode, RunError, Settings, default_baseline, experiment, runs_per_replication,
+};
 use sim_net::plan::MeasurePlan;
 
 use super::args::CompareArgs;
@@ -46,30 +49,54 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
     outputs.open_in(&args.out, &FILES)?;
     if !args.quiet {
         input::warn_debug_build();
+        if args.check && loaded.scenario.checks.is_empty() {
+            eprintln!("warning: the scenario has no [[check]]: nothing can fail");
+        }
     }
-    let runs = lowered
-        .iter()
-        .filter(|(_, lowered)| lowered.is_ok())
-        .count();
-    let bar = progress::bar(u64::from(settings.replications) * runs as u64, args.quiet);
+    let runs = runs_per_replication(&lowered) as u64;
+    let bar = progress::bar(u64::from(settings.replications) * runs, args.quiet);
     let provenance = provenance(args, &loaded, &lowered, &settings, &measure);
     let clock = Clock::start();
-    let record = experiment(&lowered, &settings, provenance, &stop, &|| bar.inc(1));
+    let scenario = &loaded.scenario;
+    let tick = || bar.inc(1);
+    let record = experiment(scenario, &lowered, &settings, provenance, &stop, &tick);
     let elapsed = clock.elapsed();
     bar.finish_and_clear();
     let record = record.map_err(|error| run_failed(error, args))?;
-    let results = reports::compare(&record);
+    let mut results = reports::compare(&record);
+    results.checks = assert::evaluate(&scenario.checks, &record, &results);
     let performance = performance(&record, elapsed);
     write(&mut outputs, &record, &results, &performance)?;
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::Interrupted);
     }
     let written = outputs.commit()?;
-    print(args, &results, &performance, &written)
+    print(args, &results, &performance, &written)?;
+    if args.check {
+        return judge(args, &results);
+    }
+    Ok(())
+}
+
+/// Fails if a check does not hold; says which where the tables have not.
+fn judge(args: &CompareArgs, results: &Results) -> Result<(), Failure> {
+    let failed: Vec<_> = results.checks.iter().filter(|c| !c.passed).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let said = !args.quiet && !args.json;
+    let shown = failed.iter().filter(|_| !said);
+    Err(Failure::Checks {
+        failed: failed.len(),
+        all: results.checks.len(),
+        lines: shown
+            .map(|check| reports::terminal::check_line(check))
+            .collect(),
+    })
 }
 
 /// Each mode once, in the order of reports.
-fn in_order(modes: &[Mode]) -> Vec<Mode> {
+pub(crate) fn in_order(modes: &[Mode]) -> Vec<Mode> {
     Mode::ALL
         .into_iter()
         .filter(|mode| modes.contains(mode))
@@ -127,6 +154,7 @@ fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
         RunError::Interrupted => Failure::Interrupted,
         RunError::Panicked {
             mode,
+            neighbours,
             replication,
             seed,
             ..
@@ -135,6 +163,9 @@ fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
             words.extend(input::measure_words(&args.measure));
             words.extend([format!("--mode={mode}"), format!("--seed={seed}")]);
             words.push(format!("--replication={replication}"));
+            if *neighbours {
+                words.push("--neighbours".to_owned());
+            }
             let words: Vec<_> = words.iter().map(|word| input::shell_word(word)).collect();
             Failure::Bug(format!(
                 "{error}\nto see it again: ecsnet run {}",
@@ -146,8 +177,13 @@ fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
     }
 }
 
+/// Without and with neighbours.
+fn all_runs(mode: &ModeRecord) -> impl Iterator<Item = &Replication> {
+    mode.replications.iter().chain(&mode.crowded)
+}
+
 fn performance(record: &Experiment, elapsed: Duration) -> Performance {
-    let runs = || record.modes.values().flat_map(|mode| &mode.replications);
+    let runs = || record.modes.values().flat_map(all_runs);
     let events = runs().map(|run| run.events).sum();
     let frames = runs().map(|run| run.frames.sent).sum();
     let wall_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
@@ -192,7 +228,8 @@ fn print(
     let done = if args.json {
         reports::json::write(results, Some(performance), &mut out)
     } else {
-        let tables = reports::terminal::render(results, columns(), colour_on(&io::stdout()));
+        let tables =
+            reports::terminal::render(results, columns(DEFAULT_COLUMNS), colour_on(&io::stdout()));
         let names: Vec<_> = written
             .iter()
             .map(|path| path.display().to_string())
@@ -215,13 +252,13 @@ fn print(
     done.or_else(|error| stdout_failed(&error))
 }
 
-/// How wide the table may be: what `COLUMNS` says, else the terminal, else [`DEFAULT_COLUMNS`].
-fn columns() -> usize {
+/// How wide a table may be: what `COLUMNS` says, else the terminal, else this.
+pub(crate) fn columns(otherwise: usize) -> usize {
     let said = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
     let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     said.or_else(terminal)
         .filter(|columns| *columns >= 40)
-        .unwrap_or(DEFAULT_COLUMNS)
+        .unwrap_or(otherwise)
 }
 
 /// The wall clock, for how fast the simulator is; no result sees it.

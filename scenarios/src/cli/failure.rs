@@ -19,6 +19,15 @@ pub(crate) enum Failure {
     BadFiles(Vec<Report>),
     /// What is wrong has been said on standard output already.
     Refused,
+    /// Assertions of the scenario do not hold.
+    Checks {
+        /// How many do not.
+        failed: usize,
+        /// How many there are.
+        all: usize,
+        /// A line for each that has not been shown yet.
+        lines: Vec<String>,
+    },
     /// The user or the system asked to stop.
     Interrupted,
     /// A fault of ecsnet.
@@ -46,6 +55,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::BadInput { .. } | Self::BadFiles(_) | Self::Refused => 2,
+            Self::Checks { .. } => 1,
             // EX_TEMPFAIL of sysexits.h: worth trying again.
             Self::Interrupted => 75,
             Self::Bug(_) => 101,
@@ -64,6 +74,12 @@ impl Failure {
             Self::BadFiles(reports) => {
                 for report in reports {
                     eprint!("{}", render::render(report, colour_on(&io::stderr())));
+                }
+            }
+            Self::Checks { failed, all, lines } => {
+                eprintln!("error: {failed} of {all} checks do not hold");
+                for line in lines {
+                    eprintln!("  {line}");
                 }
             }
             Self::Refused => {}

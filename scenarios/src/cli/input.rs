@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use reports::{InputHash, Provenance};
-use scenarios::builtin::{self, Given, around};
+use scenarios::builtin::{self, Given, around, around_in};
+use scenarios::describe::load_folder;
 use scenarios::diagnostic::Report;
 use scenarios::ecs::TaskDefinition;
 use scenarios::lower::{Lowered, NonePolicy};
 use scenarios::toml::{
-    Client, Location, Scenario, load_scenario, read_scenario, read_text, unreadable,
+    Scenario, Surroundings, load_scenario, read_scenario, read_scenario_among, read_text,
+    unreadable,
 };
 use sha2::{Digest as _, Sha256};
 use sim_core::SimDuration;
@@ -39,26 +42,17 @@ pub(crate) struct Loaded {
     assumptions: Vec<String>,
 }
 
-/// Reads what the arguments name, and refuses what no mode could be simulated with.
+/// Reads what the arguments name.
 pub(crate) fn load(args: &InputArgs) -> Result<Loaded, Failure> {
-    let loaded = read(args)?;
-    let outside = |client: &&Client| client.location == Location::Internet;
-    match loaded.scenario.clients.iter().find(outside) {
-        Some(client) => Err(Failure::with_help(
-            format!(
-                "client `{}` is on the internet, which is not simulated",
-                client.name
-            ),
-            "put it into a zone of the VPC, with latencies as you need them",
-        )),
-        None => Ok(loaded),
-    }
-}
-
-fn read(args: &InputArgs) -> Result<Loaded, Failure> {
     let (scenario, reports) = if let Some(path) = &args.scenario {
         load_scenario(path).map_err(Failure::BadFiles)?
     } else if args.task_definitions.is_empty() {
+        if args.vpc.is_some() {
+            return Err(Failure::with_help(
+                "--vpc says where tasks are put, and there are none",
+                "name task definitions with --task-definition; ecsnet reach looks at a VPC as it is",
+            ));
+        }
         let text = builtin::library(builtin::DEFAULT)
             .map_err(|error| Failure::Bug(format!("the library: {error}")))?;
         read_scenario(builtin::DEFAULT, &text, &builtin::library).map_err(Failure::BadFiles)?
@@ -112,28 +106,48 @@ fn built(args: &InputArgs) -> Result<Loaded, Failure> {
         (&a.definition.family, hash, &a.file).cmp(&(&b.definition.family, other_hash, &b.file))
     });
     let given: Vec<Given> = given.into_iter().map(|(_, given)| given).collect();
-    let built = around(&given);
+    let built = match &args.vpc {
+        None => around(&given),
+        Some(folder) => {
+            let (imported, _) = load_folder(folder).map_err(Failure::BadFiles)?;
+            let folder = folder.display().to_string();
+            around_in(&given, &folder, &imported)
+                .ok_or_else(|| Failure::bad_input(format!("no VPC of {folder} has a subnet")))?
+        }
+    };
     let read = |name: &str| {
         texts
             .get(name)
             .cloned()
             .ok_or(io::ErrorKind::NotFound.into())
     };
+    let surroundings = Surroundings {
+        file: &read,
+        folder: &|name| load_folder(Path::new(name)),
+    };
     let (scenario, reports) =
-        read_scenario(BUILT, &built.toml, &read).map_err(Failure::BadFiles)?;
+        read_scenario_among(BUILT, &built.toml, surroundings).map_err(Failure::BadFiles)?;
     let files = given.iter().map(|given| given.file.clone());
     Ok(Loaded {
         scenario,
         policy: NonePolicy::AsWritten,
         words: files
             .flat_map(|file| ["--task-definition".to_owned(), file])
+            .chain(vpc_words(args))
             .collect(),
         caveats: caveats(&reports),
         assumptions: built.assumptions,
     })
 }
 
-fn caveats(reports: &[Report]) -> Vec<String> {
+fn vpc_words(args: &InputArgs) -> Vec<String> {
+    let folder = args.vpc.iter().map(|path| path.display().to_string());
+    folder
+        .flat_map(|folder| ["--vpc".to_owned(), folder])
+        .collect()
+}
+
+pub(crate) fn caveats(reports: &[Report]) -> Vec<String> {
     let lines = reports
         .iter()
         .flat_map(|report| report.caveats().map(|caveat| report.line(caveat)));
@@ -152,7 +166,7 @@ pub(crate) fn words(args: &InputArgs) -> Vec<String> {
     let definitions = definitions
         .into_iter()
         .flat_map(|file| ["--task-definition".to_owned(), file]);
-    scenario.chain(definitions).collect()
+    scenario.chain(definitions).chain(vpc_words(args)).collect()
 }
 
 /// What is measured: the command line counts before the scenario.
@@ -234,7 +248,7 @@ pub(crate) fn provenance<'a>(
         replications,
         duration_ns: measure.duration.as_ns(),
         warmup_ns: measure.warmup.as_ns(),
-        inputs: inputs(scenario),
+        inputs: inputs(scenario.inputs.iter()),
         caveats: once(caveats),
         assumptions: once(assumptions),
         constants,
@@ -242,7 +256,7 @@ pub(crate) fn provenance<'a>(
 }
 
 /// The texts in their order, each once.
-fn once(texts: Vec<String>) -> Vec<String> {
+pub(crate) fn once(texts: Vec<String>) -> Vec<String> {
     let mut seen = Vec::with_capacity(texts.len());
     for text in texts {
         if !seen.contains(&text) {
@@ -252,14 +266,17 @@ fn once(texts: Vec<String>) -> Vec<String> {
     seen
 }
 
-fn inputs(scenario: &Scenario) -> Vec<InputHash> {
-    let hash = |(name, text): (&String, &std::sync::Arc<str>)| InputHash {
+/// The files that were read, by content.
+pub(crate) fn inputs<'a>(
+    files: impl Iterator<Item = (&'a String, &'a Arc<str>)>,
+) -> Vec<InputHash> {
+    let hash = |(name, text): (&String, &Arc<str>)| InputHash {
         name: Path::new(name)
             .file_name()
             .map_or(name.clone(), |n| n.to_string_lossy().into()),
         sha256: sha256(text),
     };
-    let mut inputs: Vec<_> = scenario.inputs.iter().map(hash).collect();
+    let mut inputs: Vec<_> = files.map(hash).collect();
     inputs.sort();
     inputs
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use reports::{Provenance, Replication, WorkloadOutcome, WorkloadRun, format};
 use scenarios::lower::{Lowered, lower};
-use scenarios::run::{self, RunError};
+use scenarios::run::{self, Planned, RunError};
 use serde::Serialize;
 use sim_net::verdict::DropReason;
 use sim_net::world::Outcome;
@@ -33,6 +33,16 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
     let measure = input::measure(&loaded.scenario, &args.measure);
     let lowered = lower(&loaded.scenario, args.mode, &measure, loaded.policy)
         .map_err(|refusal| Failure::bad_input(format!("{} refused: {refusal}", args.mode)))?;
+    let plan = match &lowered.crowded {
+        _ if !args.neighbours => &lowered.plan,
+        Some(crowded) => crowded,
+        None => {
+            return Err(Failure::with_help(
+                "the scenario has no neighbours",
+                "add [[neighbour]], or drop --neighbours",
+            ));
+        }
+    };
     let seed = input::seed(&loaded.scenario, &args.measure);
     // Before the first file is opened: from here on an interrupt cleans up.
     let stop = interrupt::install();
@@ -47,11 +57,17 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
     let wanted = args.capture.as_deref().unwrap_or_default();
     let keep = |machine: &str| machine.contains(wanted);
     let capture = args.pcap.is_some().then_some(&keep as run::Capture<'_>);
-    let mode = lowered.mode;
-    let outcome = run::execute_one(mode, &lowered.plan, seed, args.replication, capture, &stop)
-        .map_err(|error| match error {
-            RunError::Interrupted => Failure::Interrupted,
-            other => Failure::Bug(other.to_string()),
+    let planned = Planned {
+        mode: lowered.mode,
+        neighbours: args.neighbours,
+        plan,
+    };
+    let outcome =
+        run::execute_one(planned, seed, args.replication, capture, &stop).map_err(|error| {
+            match error {
+                RunError::Interrupted => Failure::Interrupted,
+                other => Failure::Bug(other.to_string()),
+            }
         })?;
     let replication = run::replication(&outcome, args.replication, &measure);
     let mut next = 0;
@@ -91,6 +107,7 @@ fn detail<'a>(
         number,
     ]);
     words.extend(["--seed".to_owned(), seed.to_string()]);
+    words.extend(args.neighbours.then(|| "--neighbours".to_owned()));
     words.extend(input::measure_words(&args.measure));
     let measure = lowered.plan.measure;
     Detail {

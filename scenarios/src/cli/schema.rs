@@ -12,6 +12,8 @@ pub(crate) fn main(args: &SchemaArgs) -> Result<(), Failure> {
     let schema = match args.document {
         Document::Scenario => ScenarioSpec::json_schema().to_value(),
         Document::Results => reports::schema::results(),
+        Document::Density => reports::schema::density(),
+        Document::Reach => reports::schema::reach(),
     };
     writeln!(io::stdout(), "{schema:#}").or_else(|error| stdout_failed(&error))
 }

@@ -33,6 +33,9 @@ pub(crate) const TASK_DEFINITION: &[&str] = &[
     "volumes",
 ];
 
+/// Fields of one placement constraint.
+pub(crate) const PLACEMENT_CONSTRAINT: &[&str] = &["expression", "type"];
+
 /// Fields of one container definition.
 pub(crate) const CONTAINER: &[&str] = &[
     "command",

@@ -201,6 +201,18 @@ impl DynamicPorts {
         }
     }
 
+    /// How many ports of the range are free for a protocol.
+    #[must_use]
+    pub fn free(&self, ports: &HostPorts, protocol: Protocol) -> u64 {
+        let size = (u64::from(*self.range.end()) + 1).saturating_sub((*self.range.start()).into());
+        let (first, last) = (*self.range.start(), *self.range.end());
+        let taken = ports
+            .taken
+            .keys()
+            .filter(|(p, port)| *p == protocol && (first..=last).contains(port));
+        size.saturating_sub(taken.count() as u64)
+    }
+
     /// Takes `count` ports in a row and gives the first.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::diagnostic::Report;
 use crate::document::{Places, json};
+use crate::place::query::Query;
 
 use super::mode::{Mode, NetworkMode};
 
@@ -38,6 +39,8 @@ pub struct TaskDefinition {
     pub operating_system: OperatingSystem,
     /// The processor architecture that the containers are for.
     pub architecture: Architecture,
+    /// The `memberOf` expressions that bind its placement on instances.
+    pub placement_constraints: Vec<Query>,
     /// Whether an App Mesh proxy takes the task's traffic.
     pub app_mesh: bool,
     /// The containers, in the order of the file.

@@ -1,5 +1,6 @@
 //! Machines: their bandwidth and what their kernels cost.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use reports::ConstantRecord;
@@ -11,9 +12,12 @@ use sim_net::vpc::fargate;
 
 use crate::ecs::FargateSize;
 use crate::instance_types::InstanceType;
+use crate::toml::Capacity;
 
 /// The cost profile of container instances and Fargate guests that name none.
 pub(super) const DEFAULT_PROFILE: &str = "linux-6.18-2vcpu";
+/// The cost profile of machines that cost nothing.
+pub(super) const IDEAL_PROFILE: &str = "ideal";
 
 /// A profile that ecsnet ships.
 pub(super) fn profile(name: &str) -> Option<Arc<CostProfile>> {
@@ -38,6 +42,31 @@ pub(super) fn bandwidth(instance: &InstanceType) -> BandwidthPlan {
     }
 }
 
+/// Bandwidth and allowances of the instances of a group.
+pub(super) fn allowances(capacity: &Capacity) -> BandwidthPlan {
+    let plan = bandwidth(&capacity.instance_type);
+    BandwidthPlan {
+        credit_bits: capacity
+            .credits
+            .scale(plan.bucket_bits)
+            .min(plan.bucket_bits),
+        packet_rate: capacity.packet_rate,
+        tracked_connections: capacity.tracked_connections,
+        ..plan
+    }
+}
+
+/// What a Fargate task has through an internet gateway.
+fn fargate_internet() -> Constant {
+    Constant {
+        name: Cow::Borrowed("fargate.internet"),
+        value: defaults::INTERNET.value,
+        unit: "bit/s",
+        source: "not published; taken as for instances of fewer than 32 vCPUs",
+        class: defaults::Class::Assumed,
+    }
+}
+
 /// The micro-VM of a task of this size, and the constants behind its bandwidth.
 pub(super) fn fargate(
     size: FargateSize,
@@ -55,6 +84,8 @@ pub(super) fn fargate(
         internet: BandwidthPlan::internet_limit(measured.burst, u64::from(size.cpu / 1024)),
         tracked_connections: None,
     };
+    let mut constants: Vec<Constant> = measured.constants().into();
+    constants.push(fargate_internet());
     // A guest has whole virtual processors; less than one is a share of one.
     let cores = usize::try_from(size.cpu.div_ceil(1024)).unwrap_or(usize::MAX);
     (
@@ -63,7 +94,7 @@ pub(super) fn fargate(
             profile,
             bandwidth,
         },
-        measured.constants().into(),
+        constants,
     )
 }
 
@@ -154,5 +185,22 @@ mod tests {
         let plan = bandwidth(types.get("m5.large").unwrap());
         assert_eq!(plan.credit_bits, (10_000 - 750) * 1_000_000 * 300);
         assert_eq!(plan.single_flow, DataRate::from_bps(5_000_000_000));
+    }
+
+    #[test]
+    fn large_instances_have_half_of_their_bandwidth_through_an_internet_gateway() {
+        let types = crate::instance_types::InstanceTypes::builtin();
+        let internet = |name| bandwidth(types.get(name).unwrap()).internet.unwrap().bps();
+        assert_eq!(internet("m5.large"), 5_000_000_000, "of 10 Gbit/s, 2 vCPUs");
+        assert_eq!(
+            internet("c5n.9xlarge"),
+            25_000_000_000,
+            "of 50 Gbit/s, 36 vCPUs"
+        );
+        assert_eq!(
+            internet("m5.8xlarge"),
+            5_000_000_000,
+            "half of 10 Gbit/s, 32 vCPUs"
+        );
     }
 }

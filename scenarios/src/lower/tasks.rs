@@ -1,19 +1,20 @@
 //! Lays a scenario's tasks out over its instances.
 
 use reports::{ConstantRecord, DensityRecord};
+use sim_core::ByteSize;
 use sim_net::eni::TrackingTimeouts;
+use sim_net::kernel::netfilter::default_conntrack_max;
 use sim_net::plan::{
-    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, MetadataPlan, Mode, TaskNetworkPlan,
-    TaskPlan,
+    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, Mode, TaskNetworkPlan, TaskPlan,
 };
 use sim_net::vpc::{PublicAddress, RegionPlan};
 
-use crate::ecs::ports::{DynamicPorts, PortError};
-use crate::ecs::{HostSide, ModePlan, check_mode};
-use crate::place::{Cluster, Demand, Site, density, registered_cpu, registered_memory};
+use crate::ecs::ports::PortError;
+use crate::ecs::{ModePlan, check_mode};
+use crate::place::{Cluster, Demand, Need, Policy, Site, density};
 use crate::toml::{Capacity, Scenario, Service};
 
-use super::{ModeRefusal, NonePolicy, Placed, machine, ports};
+use super::{ModeRefusal, NonePolicy, Placed, capacity, machine, ports};
 
 /// What laying out gives.
 #[derive(Default)]
@@ -35,6 +36,7 @@ struct Offered<'a> {
     mode: Mode,
     plan: ModePlan,
     demand: Demand,
+    policy: Policy,
 }
 
 /// Checks every service against its mode, then places all tasks.
@@ -57,13 +59,16 @@ pub(super) fn lay_out(
     out.assumptions.push(
         "every task definition is taken as if it named the mode that is looked at".to_owned(),
     );
-    let mut cluster = Cluster::default();
+    let mut sites = Vec::new();
+    let mut addresses = capacity::free_addresses(scenario);
     if offered.iter().any(|offered| offered.mode != Mode::Fargate) {
         for capacity in &scenario.capacity {
-            instances(capacity, &scenario.region, &mut cluster, &mut out);
+            instances(capacity, scenario, &mut sites, &mut out);
+            capacity::take_addresses(capacity, &mut addresses);
         }
-        capacity_words(scenario, &mut out);
+        capacity_words(scenario, &offered, &mut out);
     }
+    let mut cluster = Cluster::new(sites, addresses, scenario.measure.seed);
     out.density = density_record(&cluster, &offered);
     for offered in &offered {
         let mut tasks = Vec::with_capacity(offered.service.count as usize);
@@ -109,39 +114,60 @@ fn offer<'a>(
         .iter()
         .filter(|caveat| caveat.code != "other-network-mode");
     caveats.extend(worth.map(|c| format!("{mode}, service {name}: {}", c.message)));
-    if mode == Mode::Fargate && service.network.assign_public_ip {
-        caveats.push(format!(
-            "fargate, service {name}: public addresses are not simulated"
-        ));
-    }
+    assign_public_ip(service, mode, caveats)?;
     let own_interface = mode == Mode::Awsvpc;
     let zone = |&subnet: &usize| region.subnets[subnet].zone;
-    let all_ports = || {
-        plan.containers
-            .iter()
-            .flat_map(|container| &container.ports)
-    };
-    let dynamic = all_ports().filter(|port| port.host == HostSide::Dynamic);
     let demand = Demand {
-        cpu: definition.reserved_cpu(),
-        memory: definition.reserved_memory(),
-        fixed_ports: plan.fixed_ports().collect(),
-        dynamic_ports: dynamic
-            .map(|port| u32::try_from(port.container.len()).unwrap_or(0))
-            .sum(),
-        interface: own_interface,
         zones: own_interface.then(|| service.network.subnets.iter().map(zone).collect()),
+        ..Demand::of(definition, &plan, own_interface)
     };
+    let policy = service.policy();
+    if mode == Mode::Fargate && policy != Policy::default() {
+        caveats.push(format!(
+            "fargate, service {name}: placement strategies, constraints and capacity providers \
+             belong to container instances and have no effect"
+        ));
+    }
     Ok(Offered {
         service,
         mode,
         plan,
         demand,
+        policy,
     })
 }
 
+/// What a mode says to `assignPublicIp`.
+///
+/// Source: Amazon ECS API, `AwsVpcConfiguration` (specified); the words are those of `CreateService`.
+fn assign_public_ip(
+    service: &Service,
+    mode: Mode,
+    caveats: &mut Vec<String>,
+) -> Result<(), ModeRefusal> {
+    let name = &service.name;
+    match mode {
+        _ if !service.network.assign_public_ip => {}
+        Mode::Fargate => {}
+        Mode::Awsvpc => {
+            return Err(ModeRefusal {
+                code: "InvalidParameterException".to_owned(),
+                message: format!(
+                    "service {name}: Assign public IP is not supported for this launch type"
+                ),
+                place: None,
+            });
+        }
+        Mode::None | Mode::Bridge | Mode::Host => caveats.push(format!(
+            "{mode}, service {name}: `assign_public_ip` has no meaning; a task uses the address of \
+             its instance"
+        )),
+    }
+    Ok(())
+}
+
 /// The instances of a group, in the plan and as sites for placement.
-fn instances(capacity: &Capacity, region: &RegionPlan, cluster: &mut Cluster, out: &mut LaidOut) {
+fn instances(capacity: &Capacity, scenario: &Scenario, sites: &mut Vec<Site>, out: &mut LaidOut) {
     let instance = &capacity.instance_type;
     let trunking = capacity.trunking && instance.can_trunk();
     if capacity.trunking && !trunking {
@@ -150,24 +176,12 @@ fn instances(capacity: &Capacity, region: &RegionPlan, cluster: &mut Cluster, ou
             "{group}: {name} takes no trunk interface; tasks get plain ones"
         ));
     }
-    let interfaces = match instance.trunk_tasks {
-        Some(limit) if trunking => limit.tasks(),
-        _ => instance.tasks_without_trunking(),
-    };
     let profile = machine::profile(&capacity.kernel_profile);
     let profile = profile.expect("validation accepts only profiles that exist");
     for number in 0..capacity.count {
         let subnet = capacity.subnets[number as usize % capacity.subnets.len()];
         let name = format!("{}/{number}", capacity.name);
-        let mut site = Site::new(
-            name.clone(),
-            region.subnets[subnet].zone,
-            registered_cpu(instance.vcpus),
-            registered_memory(instance.memory_mib),
-            interfaces,
-        );
-        site.dynamic = DynamicPorts::new(capacity.dynamic_ports.clone());
-        cluster.sites.push(site);
+        sites.push(capacity::site(capacity, &name, subnet, &scenario.region));
         out.instances.push(InstancePlan {
             name,
             instance_type: instance.name.clone(),
@@ -175,23 +189,43 @@ fn instances(capacity: &Capacity, region: &RegionPlan, cluster: &mut Cluster, ou
             profile: profile.clone(),
             subnet,
             security_groups: capacity.security_groups.clone(),
-            bandwidth: machine::bandwidth(instance),
+            bandwidth: machine::allowances(capacity),
             placement_group: capacity.placement_group,
             trunking,
-            docker: DockerPlan {
-                userland_proxy: capacity.userland_proxy,
-                hairpin: !capacity.userland_proxy,
-                ..DockerPlan::default()
+            docker: docker(capacity),
+            source_dest_check: capacity.source_dest_check,
+            public_address: public_address(capacity, subnet, scenario),
+            metadata: capacity.metadata,
+            tracking: TrackingTimeouts {
+                tcp_established: capacity.tcp_idle_timeout,
+                ..TrackingTimeouts::default()
             },
-            source_dest_check: true,
-            public_address: PublicAddress::None,
-            metadata: MetadataPlan::default(),
-            tracking: TrackingTimeouts::default(),
         });
     }
 }
 
-fn capacity_words(scenario: &Scenario, out: &mut LaidOut) {
+/// Docker and the kernel of the instances of a group.
+fn docker(capacity: &Capacity) -> DockerPlan {
+    let memory = ByteSize::from_kib(u64::from(capacity.instance_type.memory_mib) << 10);
+    DockerPlan {
+        enabled: true,
+        userland_proxy: capacity.userland_proxy,
+        icc: capacity.icc,
+        br_netfilter: capacity.br_netfilter,
+        hairpin: !capacity.userland_proxy,
+        conntrack_max: default_conntrack_max(memory.bytes()),
+    }
+}
+
+fn public_address(capacity: &Capacity, subnet: usize, scenario: &Scenario) -> PublicAddress {
+    let by_subnet = scenario.map_public_ip[subnet];
+    match capacity.public_address.unwrap_or(by_subnet) {
+        true => PublicAddress::Assigned,
+        false => PublicAddress::None,
+    }
+}
+
+fn capacity_words(scenario: &Scenario, offered: &[Offered<'_>], out: &mut LaidOut) {
     if scenario.capacity.is_empty() {
         return;
     }
@@ -200,11 +234,27 @@ fn capacity_words(scenario: &Scenario, out: &mut LaidOut) {
          7985 of 8192 MiB) and 1024 CPU units per vCPU"
             .to_owned(),
     );
-    out.assumptions.push(
-        "tasks of a service spread over zones (the default of ECS), then over the instances of a \
-         zone, in order"
-            .to_owned(),
-    );
+    let usual = Policy::default().strategies;
+    if offered
+        .iter()
+        .any(|offered| offered.policy.strategies == usual)
+    {
+        out.assumptions.push(
+            "tasks of a service spread over zones (the default of ECS), then over the instances of \
+             a zone, in order"
+                .to_owned(),
+        );
+    }
+    if offered
+        .iter()
+        .any(|offered| offered.policy.strategies != usual)
+    {
+        out.assumptions.push(
+            "among instances that the placement strategies of a service find equal, the first of \
+             the file is taken"
+                .to_owned(),
+        );
+    }
 }
 
 /// Starts one task.
@@ -220,18 +270,24 @@ fn task(
         mode,
         plan,
         demand,
+        policy,
     } = offered;
     let name = format!("{}/{number}", service.name);
     let instance = match mode {
         Mode::Fargate => None,
-        _ => Some(cluster.place(&service.name, &name, demand)?),
+        _ => Some(cluster.place(&service.name, &name, demand, policy)?),
     };
     let zone = instance.map(|index| cluster.sites[index].zone);
+    let has_interface = matches!(mode, Mode::Awsvpc | Mode::Fargate);
+    let network = has_interface
+        .then(|| network(service, *mode, number, zone, region, cluster))
+        .transpose()?;
     let site = instance.map(|index| &mut cluster.sites[index]);
     let containers =
         ports::settle(plan, site, &name).map_err(|error| out_of_ports(&name, &error))?;
-    let has_interface = matches!(mode, Mode::Awsvpc | Mode::Fargate);
-    let network = has_interface.then(|| network(service, number, zone, region));
+    if let (Some(network), Some(index)) = (&network, instance) {
+        same_vpc(&name, network.subnet, &out.instances[index], region)?;
+    }
     let fargate = (*mode == Mode::Fargate).then(|| micro_vm(offered, out));
     let host = match instance {
         Some(index) => cluster.sites[index].name.clone(),
@@ -266,6 +322,31 @@ fn task(
     Ok(())
 }
 
+/// The interface of a task has to be in the VPC of its instance, which it is attached to.
+fn same_vpc(
+    task: &str,
+    subnet: usize,
+    instance: &InstancePlan,
+    region: &RegionPlan,
+) -> Result<(), ModeRefusal> {
+    let vpc = |subnet: usize| region.subnets[subnet].vpc;
+    let (wanted, given) = (vpc(subnet), vpc(instance.subnet));
+    if wanted == given {
+        return Ok(());
+    }
+    let name = |vpc: usize| &region.vpcs[vpc].name;
+    Err(ModeRefusal {
+        code: "subnet-of-other-vpc".to_owned(),
+        message: format!(
+            "task {task}: its subnet is in VPC {}, its instance {} in VPC {}",
+            name(wanted),
+            instance.name,
+            name(given)
+        ),
+        place: None,
+    })
+}
+
 fn out_of_ports(task: &str, error: &PortError) -> ModeRefusal {
     let message = format!("task {task}: {error}");
     ModeRefusal {
@@ -279,25 +360,32 @@ fn out_of_ports(task: &str, error: &PortError) -> ModeRefusal {
 /// it has one.
 fn network(
     service: &Service,
+    mode: Mode,
     number: u32,
     zone: Option<usize>,
     region: &RegionPlan,
-) -> TaskNetworkPlan {
+    cluster: &mut Cluster,
+) -> Result<TaskNetworkPlan, ModeRefusal> {
     let fits = |&&subnet: &&usize| zone.is_none_or(|zone| region.subnets[subnet].zone == zone);
-    let subnets: Vec<usize> = service
+    // Placement has seen to it that the zone of the instance has one.
+    let subnets: Vec<(usize, &str)> = service
         .network
         .subnets
         .iter()
         .filter(fits)
-        .copied()
+        .map(|&subnet| (subnet, region.subnets[subnet].name.as_str()))
         .collect();
-    // Placement has seen to it that the zone of the instance has one.
-    let subnet = subnets[number as usize % subnets.len()];
-    TaskNetworkPlan {
-        public_address: PublicAddress::None,
+    let task = format!("{}/{number}", service.name);
+    let subnet = cluster.attach(&service.name, &task, &subnets, number as usize)?;
+    let public = mode == Mode::Fargate && service.network.assign_public_ip;
+    Ok(TaskNetworkPlan {
+        public_address: match public {
+            true => PublicAddress::Assigned,
+            false => PublicAddress::None,
+        },
         subnet,
         security_groups: service.network.security_groups.clone(),
-    }
+    })
 }
 
 fn micro_vm(offered: &Offered<'_>, out: &mut LaidOut) -> FargatePlan {
@@ -346,6 +434,7 @@ fn density_record(cluster: &Cluster, offered: &[Offered<'_>]) -> Option<DensityR
         mode,
         plan,
         demand,
+        ..
     } in offered
     {
         let name = &service.name;
@@ -356,19 +445,22 @@ fn density_record(cluster: &Cluster, offered: &[Offered<'_>]) -> Option<DensityR
         let Some(site) = cluster.sites.first() else {
             continue;
         };
-        let bridged = if *mode == Mode::Bridge {
-            plan.containers.len() as u64
-        } else {
-            0
-        };
-        let fits = density(site, demand, bridged);
+        let fits = density(
+            site,
+            &Need::of(demand, capacity::bridge_addresses(plan)),
+            None,
+        );
         details.push(format!("{name}: {}", fits.detail));
-        if fewest.as_ref().is_none_or(|(tasks, _)| fits.tasks < *tasks) {
+        // ECS refuses a task without memory, so each needs something.
+        let (Some(tasks), Some(limit)) = (fits.sets, fits.limit) else {
+            continue;
+        };
+        if fewest.as_ref().is_none_or(|(least, _)| tasks < *least) {
             let limit = match offered {
-                [_] => fits.binding_limit.to_owned(),
-                _ => format!("{} ({name})", fits.binding_limit),
+                [_] => limit.name().to_owned(),
+                _ => format!("{} ({name})", limit.name()),
             };
-            fewest = Some((fits.tasks, limit));
+            fewest = Some((tasks, limit));
         }
     }
     if details.is_empty() {

@@ -6,6 +6,9 @@ use sim_net::plan::{MeasurePlan, Place};
 use super::*;
 use crate::toml::read_scenario;
 
+mod keys;
+mod placement;
+
 const WEB: &str = r#"{ "family": "web", "cpu": "256", "memory": "512", "containerDefinitions": [
     { "name": "web", "image": "web", "portMappings": [ PORT ] } ] }"#;
 
@@ -235,7 +238,12 @@ fn modes_and_idle_tasks_share_the_arrivals() {
             .unwrap()
             .plan;
         let stop = std::sync::Arc::default();
-        let outcome = crate::run::execute_one(mode, &plan, 1, replication, None, &stop).unwrap();
+        let planned = crate::run::Planned {
+            mode,
+            neighbours: false,
+            plan: &plan,
+        };
+        let outcome = crate::run::execute_one(planned, 1, replication, None, &stop).unwrap();
         outcome.workloads[0].arrivals
     };
     let first = arrivals(&alone, Mode::Host, 0);
@@ -259,7 +267,7 @@ fn runs_are_collected_in_order_and_stop_when_asked() {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
-    use crate::run::{Matrix, RunError, execute};
+    use crate::run::{Matrix, Planned, RunError, execute};
 
     let scenario = scenario(DYNAMIC, "");
     let measure = MeasurePlan {
@@ -269,7 +277,11 @@ fn runs_are_collected_in_order_and_stop_when_asked() {
     };
     let lowered = |mode| lower(&scenario, mode, &measure, NonePolicy::AsWritten).unwrap();
     let (host, bridge) = (lowered(Mode::Host), lowered(Mode::Bridge));
-    let plans = [(Mode::Host, &host.plan), (Mode::Bridge, &bridge.plan)];
+    let plans = [&host, &bridge].map(|lowered| Planned {
+        mode: lowered.mode,
+        neighbours: false,
+        plan: &lowered.plan,
+    });
     let digests = |threads, stop: bool| {
         let matrix = Matrix {
             plans: &plans,

@@ -1,5 +1,7 @@
 //! Loads: from parties and rates to programs and gaps.
 
+use std::ops::Range;
+
 use sim_core::{PacketRate, SimDuration};
 use sim_net::plan::{
     Arrivals, CallPlan, Connections, Direction, Load, Place, RequestPlan, ServiceTime, Target,
@@ -8,51 +10,66 @@ use sim_net::plan::{
 
 use crate::toml::{self, Party, Scenario};
 
+use super::hosts;
 use super::ports::transport;
 
-/// The workloads of a scenario; `tasks` are the indices of the tasks of each service.
-pub(super) fn lower(scenario: &Scenario, tasks: &[Vec<usize>]) -> Vec<WorkloadPlan> {
-    scenario
-        .workloads
-        .iter()
-        .map(|workload| one(workload, tasks))
-        .collect()
+/// Which tasks and which machines the parties of a scenario are.
+struct Parties<'a> {
+    /// Indices of the tasks of each service.
+    tasks: &'a [Vec<usize>],
+    /// Indices of the machines of each interface endpoint.
+    endpoints: Vec<Range<usize>>,
 }
 
-fn one(workload: &toml::Workload, tasks: &[Vec<usize>]) -> WorkloadPlan {
+/// Workloads of a scenario; `tasks` are the indices of the tasks of each service.
+pub(super) fn lower<'a>(
+    scenario: &Scenario,
+    workloads: impl IntoIterator<Item = &'a toml::Workload>,
+    tasks: &[Vec<usize>],
+) -> Vec<WorkloadPlan> {
+    let parties = Parties {
+        tasks,
+        endpoints: hosts::of_endpoints(scenario),
+    };
+    let workloads = workloads.into_iter();
+    workloads.map(|workload| one(workload, &parties)).collect()
+}
+
+fn one(workload: &toml::Workload, parties: &Parties<'_>) -> WorkloadPlan {
     WorkloadPlan {
         name: workload.name.clone(),
         from: workload
             .from
             .iter()
-            .flat_map(|&party| places(party, tasks))
+            .flat_map(|&party| places(party, parties))
             .collect(),
-        to: targets(workload.to, tasks),
+        to: targets(workload.to, parties),
         protocol: transport(workload.to.protocol),
-        kind: kind(&workload.kind, tasks),
+        kind: kind(&workload.kind, parties),
     }
 }
 
 /// Where the programs of a party run.
-fn places(party: Party, tasks: &[Vec<usize>]) -> Vec<Place> {
+fn places(party: Party, parties: &Parties<'_>) -> Vec<Place> {
     match party {
         Party::Client(index) => vec![Place::Host(index)],
-        Party::Container { service, container } => tasks[service]
+        Party::Endpoint(index) => parties.endpoints[index].clone().map(Place::Host).collect(),
+        Party::Container { service, container } => parties.tasks[service]
             .iter()
             .map(|&task| Place::Container { task, container })
             .collect(),
     }
 }
 
-fn targets(target: toml::Target, tasks: &[Vec<usize>]) -> Vec<Target> {
+fn targets(target: toml::Target, parties: &Parties<'_>) -> Vec<Target> {
     let port = target.port;
-    places(target.party, tasks)
+    places(target.party, parties)
         .into_iter()
         .map(|place| Target { place, port })
         .collect()
 }
 
-fn kind(kind: &toml::WorkloadKind, tasks: &[Vec<usize>]) -> WorkloadKind {
+fn kind(kind: &toml::WorkloadKind, parties: &Parties<'_>) -> WorkloadKind {
     match kind {
         toml::WorkloadKind::Bulk {
             flows,
@@ -99,15 +116,15 @@ fn kind(kind: &toml::WorkloadKind, tasks: &[Vec<usize>]) -> WorkloadKind {
                 toml::Connections::PerRequest => Connections::PerRequest,
             },
             service_time: service_time(*time),
-            calls: calls.iter().map(|call| self::call(call, tasks)).collect(),
+            calls: calls.iter().map(|call| self::call(call, parties)).collect(),
             timeout: *timeout,
         }),
     }
 }
 
-fn call(call: &toml::Call, tasks: &[Vec<usize>]) -> CallPlan {
+fn call(call: &toml::Call, parties: &Parties<'_>) -> CallPlan {
     CallPlan {
-        to: targets(call.to, tasks),
+        to: targets(call.to, parties),
         request: call.request,
         response: call.response,
         service_time: service_time(call.service_time),

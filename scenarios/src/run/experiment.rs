@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use indexmap::IndexMap;
-use reports::{Experiment, ModeRecord, PlacementRecord, Provenance, Reason};
+use reports::{
+    Experiment, ModeRecord, NeighbourRecord, PlacementRecord, Provenance, Reason, Replication,
+};
 
-use sim_net::plan::Mode;
+use sim_net::plan::{Mode, Plan};
+use sim_net::reach::Evaluator;
 use sim_net::world::TaskAddress;
 
-use crate::lower::{Lowered, ModeRefusal, Placed};
+use crate::lower::{Lowered, ModeRefusal, Placed, port_conflicts};
+use crate::toml::Scenario;
 
-use super::{Matrix, Run, RunError, execute};
+use super::{Matrix, Planned, Run, RunError, execute, isolation};
 
 /// A mode and what lowering made of it.
 pub type LoweredMode = (Mode, Result<Lowered, ModeRefusal>);
@@ -53,14 +57,16 @@ pub fn default_baseline(modes: &[LoweredMode]) -> Option<Mode> {
         .or(modes.first().map(|(mode, _)| *mode))
 }
 
-/// Runs every replication of every mode that can carry the scenario.
+/// Runs every replication of every mode that can carry the scenario; where it has neighbours, once
+/// without and once with them. `modes` must have been lowered from `scenario`.
 ///
 /// # Errors
 /// As [`execute`].
 pub fn experiment(
+    scenario: &Scenario,
     modes: &[LoweredMode],
     settings: &Settings,
-    provenance: Provenance,
+    mut provenance: Provenance,
     stop: &Arc<AtomicBool>,
     on_run: &(dyn Fn() + Sync),
 ) -> Result<Experiment, RunError> {
@@ -69,7 +75,9 @@ pub fn experiment(
             .iter()
             .filter_map(|(_, lowered)| lowered.as_ref().ok())
     };
-    let plans: Vec<_> = lowered().map(|l| (l.mode, &l.plan)).collect();
+    let mut plans: Vec<_> = lowered().map(|l| planned(l, &l.plan, false)).collect();
+    let quiet = plans.len();
+    plans.extend(lowered().filter_map(|l| Some(planned(l, l.crowded.as_ref()?, true))));
     let Settings {
         baseline,
         replications,
@@ -82,20 +90,65 @@ pub fn experiment(
         seed,
         threads,
     };
-    let mut runs = execute(&matrix, stop, on_run)?.into_iter();
+    let mut runs = execute(&matrix, stop, on_run)?;
+    let mut crowded = runs.split_off(quiet).into_iter();
+    let mut runs = runs.into_iter();
     let mut records = IndexMap::new();
     for (mode, lowered) in modes {
-        let record = match lowered {
-            Ok(lowered) => ran(lowered, runs.next().unwrap_or_default()),
+        let mut record = match lowered {
+            Ok(lowered) => ran(
+                lowered,
+                runs.next().unwrap_or_default(),
+                &mut provenance.caveats,
+            ),
             Err(refusal) => refused(refusal),
         };
+        if matches!(lowered, Ok(lowered) if lowered.crowded.is_some()) {
+            record.crowded = their_replications(crowded.next().unwrap_or_default());
+        }
+        record.port_conflicts = port_conflicts(scenario, *mode);
         records.insert(mode.name().to_owned(), record);
     }
     Ok(Experiment {
         provenance,
         baseline: baseline.name().to_owned(),
+        neighbours: neighbours(scenario),
         modes: records,
     })
+}
+
+/// How many runs of each replication there are: modes that can carry the scenario, twice with
+/// neighbours.
+#[must_use]
+pub fn runs_per_replication(modes: &[LoweredMode]) -> usize {
+    let lowered = modes
+        .iter()
+        .filter_map(|(_, lowered)| lowered.as_ref().ok());
+    lowered.map(|l| 1 + usize::from(l.crowded.is_some())).sum()
+}
+
+fn planned<'a>(lowered: &Lowered, plan: &'a Plan, neighbours: bool) -> Planned<'a> {
+    Planned {
+        mode: lowered.mode,
+        neighbours,
+        plan,
+    }
+}
+
+fn neighbours(scenario: &Scenario) -> Vec<NeighbourRecord> {
+    let victim = |&index: &usize| scenario.workloads[index].name.clone();
+    scenario
+        .neighbours
+        .iter()
+        .map(|neighbour| NeighbourRecord {
+            name: neighbour.workload.name.clone(),
+            victims: neighbour.victims.iter().map(victim).collect(),
+        })
+        .collect()
+}
+
+fn their_replications(runs: Vec<Run>) -> Vec<Replication> {
+    runs.into_iter().map(|run| run.replication).collect()
 }
 
 /// Where each task runs, with the address that it got.
@@ -142,21 +195,38 @@ fn reached_at(placed: &Placed, address: Option<Ipv4Addr>) -> String {
     text
 }
 
-fn ran(lowered: &Lowered, runs: Vec<Run>) -> ModeRecord {
+fn ran(lowered: &Lowered, runs: Vec<Run>, caveats: &mut Vec<String>) -> ModeRecord {
     // Addresses are the same in every replication: they come from the plan.
     let addresses = runs
         .first()
         .map(|run| run.addresses.as_slice())
         .unwrap_or_default();
     let placement = placement(lowered, addresses);
-    let replications = runs.into_iter().map(|run| run.replication).collect();
-    let density = lowered.density.clone();
+    let of_task = |a: &TaskAddress| Some((a.task.clone(), a.address?.to_string()));
+    let mut addresses: BTreeMap<_, _> = addresses.iter().filter_map(of_task).collect();
+    // A plan that was run can be read as well.
+    let evaluator = Evaluator::new(&lowered.plan).ok();
+    let mut reach = Vec::new();
+    if let Some(evaluator) = &evaluator {
+        addresses.extend(isolation::addresses(&lowered.plan, evaluator));
+        let (attempts, part) = isolation::attempts(&lowered.plan, evaluator);
+        reach = attempts;
+        if let Some(tasks) = part {
+            caveats.push(format!(
+                "{}, reachability: of each service the first {tasks} tasks are looked at",
+                lowered.mode
+            ));
+        }
+    }
     ModeRecord {
         deployable: true,
-        reason: None,
         placement,
-        density,
-        replications,
+        density: lowered.density.clone(),
+        addresses,
+        reach,
+        tasks: isolation::tasks(&lowered.plan),
+        replications: their_replications(runs),
+        ..ModeRecord::default()
     }
 }
 
@@ -173,8 +243,6 @@ fn refused(refusal: &ModeRefusal) -> ModeRecord {
             message,
             place,
         }),
-        placement: Vec::new(),
-        density: None,
-        replications: Vec::new(),
+        ..ModeRecord::default()
     }
 }

@@ -1,17 +1,19 @@
 //! Reads the tables of a scenario file.
 
-use sim_core::{ByteSize, PacketRate, Ratio, SimDuration};
+use sim_core::{ByteSize, Ratio, SimDuration};
 
 use crate::diagnostic::{Problem, Report};
 use crate::document::reader::{At, FromNode, Reader, whole_number, wrong_kind};
 use crate::document::{Node, Value, toml};
 
-use super::spec::{
-    AwsvpcSpec, CallSpec, CapacitySpec, ClientSpec, ConnectionsSpec, JitterSpec, LatencySpec,
-    MeasureSpec, Ports, RuleSpec, ScenarioSpec, SecurityGroupSpec, ServiceSpec, SubnetSpec,
-    VpcSpec, WorkloadSpec,
-};
+use super::checks;
+use super::spec::{ListenSpec, Ports, ScenarioSpec};
 use super::units::within;
+use super::words::ProtocolWord;
+
+mod compute;
+pub(super) mod load;
+mod vpc;
 
 impl ScenarioSpec {
     /// Reads a text. What could be understood is given even if the report has errors; nothing is if
@@ -36,218 +38,14 @@ impl ScenarioSpec {
 fn scenario(reader: &mut Reader<'_>) -> ScenarioSpec {
     let spec = ScenarioSpec {
         name: reader.read("name", title),
-        vpc: reader.table("vpc", |reader| Some(vpc(reader))),
-        capacity: reader.tables("capacity", capacity),
-        service: reader.tables("service", service),
-        client: reader.tables("client", client),
-        workload: reader.tables("workload", workload),
-        measure: reader.table("measure", |reader| Some(measure(reader))),
-    };
-    reader.refuse_unknown();
-    spec
-}
-
-fn vpc(reader: &mut Reader<'_>) -> VpcSpec {
-    let spec = VpcSpec {
-        cidr: reader.get("cidr"),
-        zones: reader.list("zones", name),
-        subnet: reader.tables("subnet", subnet),
-        security_group: reader.tables("security_group", security_group),
-        latency: reader.table("latency", |reader| Some(latency(reader))),
-        jitter: reader.table("jitter", |reader| Some(jitter(reader))),
-        loss: ratio(reader, "loss", 1),
-    };
-    reader.refuse_unknown();
-    spec
-}
-
-fn subnet(reader: &mut Reader<'_>) -> Option<SubnetSpec> {
-    let name = required(reader, "name", name, "name the subnet: name = \"a\"");
-    let help = "give its address range: cidr = \"10.0.0.0/20\"";
-    let cidr = required(reader, "cidr", FromNode::from_node, help);
-    let zone = required(
-        reader,
-        "zone",
-        self::name,
-        "name its availability zone: zone = \"a\"",
-    );
-    reader.refuse_unknown();
-    Some(SubnetSpec {
-        name: name?,
-        cidr: cidr?,
-        zone: zone?,
-    })
-}
-
-fn security_group(reader: &mut Reader<'_>) -> Option<SecurityGroupSpec> {
-    let name = required(
-        reader,
-        "name",
-        name,
-        "name the security group: name = \"web\"",
-    );
-    let mut rules = |key| reader.node(key).is_some().then(|| reader.tables(key, rule));
-    let (ingress, egress) = (rules("ingress"), rules("egress"));
-    reader.refuse_unknown();
-    Some(SecurityGroupSpec {
-        name: name?,
-        ingress,
-        egress,
-    })
-}
-
-fn rule(reader: &mut Reader<'_>) -> Option<RuleSpec> {
-    let spec = RuleSpec {
-        protocol: reader.get("protocol"),
-        ports: reader.read("ports", ports),
-        peer: reader.get("peer"),
-    };
-    reader.refuse_unknown();
-    Some(spec)
-}
-
-fn latency(reader: &mut Reader<'_>) -> LatencySpec {
-    let spec = LatencySpec {
-        placement_group: duration(reader, "placement_group", NS, 10 * S),
-        same_zone: duration(reader, "same_zone", NS, 10 * S),
-        cross_zone: duration(reader, "cross_zone", NS, 10 * S),
-        internet: duration(reader, "internet", NS, 10 * S),
-    };
-    reader.refuse_unknown();
-    spec
-}
-
-fn jitter(reader: &mut Reader<'_>) -> JitterSpec {
-    let spec = JitterSpec {
-        enabled: reader.get("enabled"),
-        median: ratio(reader, "median", 10),
-        sigma: ratio(reader, "sigma", 3),
-        coherence: duration(reader, "coherence", 0, 10 * S),
-    };
-    reader.refuse_unknown();
-    spec
-}
-
-fn capacity(reader: &mut Reader<'_>) -> Option<CapacitySpec> {
-    let help = "name an EC2 instance type: instance_type = \"c5.large\"";
-    let instance_type = required(reader, "instance_type", FromNode::from_node, help);
-    let spec = CapacitySpec {
-        name: reader.read("name", name),
-        // What is missing has been reported; the other keys are read all the same.
-        instance_type: instance_type.clone().unwrap_or_else(|| absent(reader)),
-        count: reader.number("count", 1, 1000),
-        subnets: reader.list("subnets", name),
-        security_groups: reader.list("security_groups", name),
-        trunking: reader.get("trunking"),
-        kernel_profile: reader.get("kernel_profile"),
-        userland_proxy: reader.get("userland_proxy"),
-        placement_group: reader.read("placement_group", name),
-        dynamic_ports: reader.read("dynamic_ports", ports),
-    };
-    reader.refuse_unknown();
-    instance_type.map(|_| spec)
-}
-
-fn service(reader: &mut Reader<'_>) -> Option<ServiceSpec> {
-    let help = "name a task definition file: task_definition = \"web.json\"";
-    let task_definition = required(reader, "task_definition", FromNode::from_node, help);
-    let name = reader.read("name", name);
-    let count = reader.number("count", 1, 10_000);
-    let mode = reader.get("mode");
-    let awsvpc = reader.table("awsvpc", |reader| Some(awsvpc(reader)));
-    reader.refuse_unknown();
-    Some(ServiceSpec {
-        name,
-        task_definition: task_definition?,
-        count,
-        mode,
-        awsvpc,
-    })
-}
-
-fn awsvpc(reader: &mut Reader<'_>) -> AwsvpcSpec {
-    let spec = AwsvpcSpec {
-        subnets: reader.list("subnets", name),
-        security_groups: reader.list("security_groups", name),
-        assign_public_ip: reader.get("assign_public_ip"),
-    };
-    reader.refuse_unknown();
-    spec
-}
-
-fn client(reader: &mut Reader<'_>) -> Option<ClientSpec> {
-    let name = required(reader, "name", name, "name the client: name = \"users\"");
-    let subnet = reader.read("subnet", self::name);
-    let zone = reader.read("zone", self::name);
-    let instance_type = reader.get("instance_type");
-    let kernel_profile = reader.get("kernel_profile");
-    let security_groups = reader.list("security_groups", self::name);
-    reader.refuse_unknown();
-    let name = name?;
-    Some(ClientSpec {
-        name,
-        subnet,
-        zone,
-        instance_type,
-        kernel_profile,
-        security_groups,
-    })
-}
-
-fn workload(reader: &mut Reader<'_>) -> Option<WorkloadSpec> {
-    let name = required(reader, "name", name, "name the workload: name = \"browse\"");
-    let to = required(reader, "to", FromNode::from_node, TO_HELP);
-    let spec = WorkloadSpec {
-        name: name.clone().unwrap_or_else(|| absent(reader)),
-        kind: reader.get("kind"),
-        from: reader.list("from", FromNode::from_node),
-        to: to.clone().unwrap_or_else(|| absent(reader)),
-        protocol: reader.get("protocol"),
-        rate: reader.get::<PacketRate>("rate"),
-        arrivals: reader.get("arrivals"),
-        burst_size: reader.number("burst_size", 2, 10_000),
-        concurrency: reader.number("concurrency", 1, 100_000),
-        think_time: duration(reader, "think_time", 0, 3600 * S),
-        request_size: size(reader, "request_size", 64 * MIB),
-        response_size: size(reader, "response_size", 64 * MIB),
-        service_time: duration(reader, "service_time", 0, 10 * S),
-        service_time_distribution: reader.get("service_time_distribution"),
-        connections: reader.read("connections", connections),
-        timeout: duration(reader, "timeout", US, 3600 * S),
-        call: reader.tables("call", call),
-        flows: reader.number("flows", 1, 1000),
-        direction: reader.get("direction"),
-        size: size(reader, "size", 1024 * 1024 * MIB),
-        interval: duration(reader, "interval", 0, 3600 * S),
-    };
-    reader.refuse_unknown();
-    (name.is_some() && to.is_some()).then_some(spec)
-}
-
-fn call(reader: &mut Reader<'_>) -> Option<CallSpec> {
-    let to = required(reader, "to", FromNode::from_node, TO_HELP);
-    let request_size = size(reader, "request_size", 64 * MIB);
-    let response_size = size(reader, "response_size", 64 * MIB);
-    let service_time = duration(reader, "service_time", 0, 10 * S);
-    let service_time_distribution = reader.get("service_time_distribution");
-    reader.refuse_unknown();
-    let to = to?;
-    Some(CallSpec {
-        to,
-        request_size,
-        response_size,
-        service_time,
-        service_time_distribution,
-    })
-}
-
-fn measure(reader: &mut Reader<'_>) -> MeasureSpec {
-    let spec = MeasureSpec {
-        warmup: duration(reader, "warmup", 0, 600 * S),
-        duration: duration(reader, "duration", US, 3600 * S),
-        cooldown: duration(reader, "cooldown", 0, 600 * S),
-        replications: reader.number("replications", 1, 10_000),
-        seed: reader.number("seed", 0, u64::MAX),
+        vpc: reader.table("vpc", |reader| Some(vpc::vpc(reader))),
+        capacity: reader.tables("capacity", compute::capacity),
+        service: reader.tables("service", compute::service),
+        client: reader.tables("client", compute::client),
+        workload: reader.tables("workload", load::workload),
+        neighbour: reader.tables("neighbour", checks::neighbour),
+        check: reader.tables("check", checks::check),
+        measure: reader.table("measure", |reader| Some(load::measure(reader))),
     };
     reader.refuse_unknown();
     spec
@@ -261,8 +59,6 @@ fn absent(reader: &Reader<'_>) -> At<String> {
         place: reader.place().to_owned(),
     }
 }
-
-const TO_HELP: &str = "say where the load goes: to = \"service/container:port\"";
 
 /// Units of the bounds above, in nanoseconds and bytes.
 const NS: u64 = 1;
@@ -310,7 +106,7 @@ fn ratio(reader: &mut Reader<'_>, key: &'static str, most: u64) -> Option<At<Rat
 }
 
 /// Reads a key that must be there.
-fn required<T>(
+pub(super) fn required<T>(
     reader: &mut Reader<'_>,
     key: &'static str,
     read: impl FnOnce(&Node) -> Result<T, Problem>,
@@ -324,7 +120,7 @@ fn required<T>(
 }
 
 /// A text for people.
-fn title(node: &Node) -> Result<String, Problem> {
+pub(super) fn title(node: &Node) -> Result<String, Problem> {
     let title = String::from_node(node)?;
     if title.trim().is_empty() {
         return Err(Problem::new("empty", "the name is empty").with_help("give one, or drop it"));
@@ -333,7 +129,7 @@ fn title(node: &Node) -> Result<String, Problem> {
 }
 
 /// A name, such as other parts of the file can refer to.
-fn name(node: &Node) -> Result<String, Problem> {
+pub(super) fn name(node: &Node) -> Result<String, Problem> {
     const LONGEST: usize = 64;
     let name = String::from_node(node)?;
     let help = "give a name of letters, digits, `-`, `_` and `.`";
@@ -378,13 +174,25 @@ fn ports(node: &Node) -> Result<Ports, Problem> {
     }
 }
 
-fn connections(node: &Node) -> Result<ConnectionsSpec, Problem> {
-    match &node.value {
-        Value::String(text) if text == "per request" => Ok(ConnectionsSpec::PerRequest),
-        Value::Number(_) => Ok(ConnectionsSpec::KeepAlive(whole_number(node, 1, 10_000)?)),
-        _ => Err(
-            wrong_kind(node, "a number of connections or \"per request\"")
-                .with_help("give 1 to 10000, or \"per request\""),
-        ),
+/// `5432`, `"5432"`, `"5432/tcp"` or `"53/udp"`.
+fn listen(node: &Node) -> Result<ListenSpec, Problem> {
+    let most = u64::from(u16::MAX);
+    if matches!(node.value, Value::Number(_)) {
+        return Ok(ListenSpec {
+            port: u16::try_from(whole_number(node, 1, most)?).unwrap_or(u16::MAX),
+            protocol: ProtocolWord::Tcp,
+        });
+    }
+    let text = String::from_node(node).map_err(|_| wrong_kind(node, "a port"))?;
+    let (port, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
+    let protocol = match protocol {
+        "tcp" => Some(ProtocolWord::Tcp),
+        "udp" => Some(ProtocolWord::Udp),
+        _ => None,
+    };
+    match (port.parse(), protocol) {
+        (Ok(port @ 1..), Some(protocol)) => Ok(ListenSpec { port, protocol }),
+        _ => Err(Problem::new("not-a-port", format!("{text:?} is no port"))
+            .with_help("give a port from 1 to 65535, 5432, with \"/udp\" behind it for UDP")),
     }
 }

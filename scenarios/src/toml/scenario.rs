@@ -1,30 +1,42 @@
 //! What a scenario means: names resolved to indices, defaults filled in, everything checked.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use sim_core::{ByteSize, PacketRate, SimDuration};
-use sim_net::vpc::RegionPlan;
+use sim_core::{ByteSize, PacketRate, Ratio, SimDuration};
+use sim_net::plan::MetadataPlan;
+use sim_net::vpc::{PublicAddress, RegionPlan};
 
+use crate::assert::Check;
 use crate::ecs::{Mode, Protocol, TaskDefinition};
 use crate::instance_types::InstanceType;
+use crate::place::{Constraint, Policy, Share, Strategy};
 
-/// A validated scenario. Indices refer to the vectors of the same scenario, or of its `vpc`.
+/// A validated scenario. Indices refer to the vectors of the same scenario, or of its `region`.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// Name in reports.
     pub name: String,
     /// The network.
     pub region: RegionPlan,
+    /// Whether instances get a public address that say nothing of it, by the index of their subnet.
+    pub map_public_ip: Vec<bool>,
     /// Groups of container instances.
     pub capacity: Vec<Capacity>,
     /// What ECS runs.
     pub services: Vec<Service>,
     /// Machines that ECS does not manage.
     pub clients: Vec<Client>,
+    /// AWS services with interfaces in subnets.
+    pub endpoints: Vec<InterfaceEndpoint>,
     /// The load.
     pub workloads: Vec<Workload>,
+    /// Load that disturbs others, in runs of its own.
+    pub neighbours: Vec<Neighbour>,
+    /// What is asserted of the results.
+    pub checks: Vec<Check>,
     /// What is measured, and for how long.
     pub measure: Measure,
     /// Defaults that a reader of the results should know of, in sentences.
@@ -46,16 +58,40 @@ pub struct Capacity {
     pub subnets: Vec<usize>,
     /// Security groups of their primary interfaces.
     pub security_groups: Vec<usize>,
+    /// Whether their primary interfaces have public addresses; `None` for as their subnets say.
+    pub public_address: Option<bool>,
+    /// Whether their primary interfaces drop what is not addressed to them.
+    pub source_dest_check: bool,
     /// Whether task interfaces are branches of a trunk.
     pub trunking: bool,
     /// Name of a cost profile.
     pub kernel_profile: String,
     /// Docker's `userland-proxy`.
     pub userland_proxy: bool,
+    /// Docker's `icc`.
+    pub icc: bool,
+    /// Whether bridged traffic passes the host's rules.
+    pub br_netfilter: bool,
     /// Instances of one cluster placement group have the same number, also across capacities.
     pub placement_group: Option<u32>,
     /// Where dynamic host ports come from.
     pub dynamic_ports: RangeInclusive<u16>,
+    /// Name of the capacity provider that they belong to.
+    pub provider: String,
+    /// Custom attributes of the instances, by name.
+    pub attributes: BTreeMap<String, String>,
+    /// Memory that is kept from tasks, in MiB.
+    pub reserved_memory_mib: u32,
+    /// Their metadata service.
+    pub metadata: MetadataPlan,
+    /// Tracked connections of all interfaces of an instance together.
+    pub tracked_connections: Option<u64>,
+    /// Packets per second of an instance, both directions together.
+    pub packet_rate: Option<PacketRate>,
+    /// Network credits at the start, as a share of the most there can be.
+    pub credits: Ratio,
+    /// Idle time after which security groups forget an established TCP connection.
+    pub tcp_idle_timeout: SimDuration,
 }
 
 /// What ECS runs.
@@ -73,6 +109,45 @@ pub struct Service {
     pub mode: Option<Mode>,
     /// The tasks' own network, where they have one.
     pub network: AwsvpcNetwork,
+    /// Where the tasks go, on instances.
+    pub placement: Placement,
+}
+
+/// What a service says about where its tasks go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Strategies; empty for the default of ECS.
+    pub strategies: Vec<Strategy>,
+    /// Constraints, besides those of the task definition.
+    pub constraints: Vec<Constraint>,
+    /// Capacity providers that tasks are divided among; empty for all instances alike.
+    pub providers: Vec<Share>,
+}
+
+impl Service {
+    /// How the tasks are placed, with what the task definition asks for and what ECS assumes.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let Placement {
+            strategies,
+            constraints,
+            providers,
+        } = self.placement.clone();
+        let usual = Policy::default();
+        let definition = self.task_definition.placement_constraints.iter().cloned();
+        Policy {
+            constraints: constraints
+                .into_iter()
+                .chain(definition.map(Constraint::MemberOf))
+                .collect(),
+            strategies: if strategies.is_empty() {
+                usual.strategies
+            } else {
+                strategies
+            },
+            providers,
+        }
+    }
 }
 
 /// The network of a service's tasks, in awsvpc and on Fargate.
@@ -93,12 +168,42 @@ pub struct Client {
     pub name: String,
     /// Where it is.
     pub location: Location,
+    /// Its address; `None` for any free one.
+    pub address: Option<Ipv4Addr>,
+    /// Public address of its interface in a subnet.
+    pub public_address: PublicAddress,
     /// What it is; `None` for an ideal machine, that costs no time and has no limit.
     pub instance_type: Option<InstanceType>,
     /// Name of a cost profile: `ideal` for an ideal machine.
     pub kernel_profile: String,
     /// Its security groups; `None` for a machine whose traffic nothing filters.
     pub security_groups: Option<Vec<usize>>,
+    /// Ports that it answers at without a workload.
+    pub listen: Vec<Listen>,
+    /// Whether its interface drops what is not addressed to it.
+    pub source_dest_check: bool,
+}
+
+/// A port that something listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The port.
+    pub port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+}
+
+/// An AWS service with an interface in each of its subnets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceEndpoint {
+    /// Name.
+    pub name: String,
+    /// Its subnets; never empty.
+    pub subnets: Vec<usize>,
+    /// Security groups of its interfaces.
+    pub security_groups: Vec<usize>,
+    /// Ports that it answers at.
+    pub ports: Vec<Listen>,
 }
 
 /// Where a client is.
@@ -106,8 +211,10 @@ pub struct Client {
 pub enum Location {
     /// In this subnet.
     Subnet(usize),
-    /// Outside the VPC.
+    /// Beyond the internet gateways.
     Internet,
+    /// An AWS service with addresses of this prefix list.
+    Service(usize),
 }
 
 /// A load.
@@ -123,11 +230,22 @@ pub struct Workload {
     pub kind: WorkloadKind,
 }
 
+/// A load that is there to disturb others.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// The load.
+    pub workload: Workload,
+    /// Indices of the workloads that it is meant to disturb; never empty.
+    pub victims: Vec<usize>,
+}
+
 /// Who takes part in a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Party {
     /// This client.
     Client(usize),
+    /// Every interface of this interface endpoint.
+    Endpoint(usize),
     /// This container of every task of a service.
     Container {
         /// Index of the service.

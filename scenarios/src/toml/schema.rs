@@ -1,6 +1,7 @@
 //! The JSON Schema of the values of a scenario file.
 
 use std::borrow::Cow;
+use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -8,7 +9,7 @@ use sim_core::{ByteSize, PacketRate, Ratio, SimDuration};
 
 use crate::document::reader::At;
 
-use super::spec::{ConnectionsSpec, Ports, ScenarioSpec};
+use super::spec::{ConnectionsSpec, ListenSpec, Ports, PublicAddressSpec, ScenarioSpec};
 use super::words::Word;
 
 /// A type whose written form has a schema.
@@ -89,6 +90,31 @@ impl Written for Ratio {
 impl Written for Ipv4Net {
     fn schema() -> Schema {
         quantity("10.0.0.0/16")
+    }
+}
+
+impl Written for Ipv4Addr {
+    fn schema() -> Schema {
+        quantity("10.0.0.10")
+    }
+}
+
+impl Written for PublicAddressSpec {
+    fn schema() -> Schema {
+        json_schema!({
+            "anyOf": [{ "type": "boolean" }, { "type": "string", "examples": ["203.0.113.10"] }]
+        })
+    }
+}
+
+impl Written for ListenSpec {
+    fn schema() -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "minimum": 1, "maximum": 65535 },
+                { "type": "string", "examples": ["53/udp"] }
+            ]
+        })
     }
 }
 

@@ -7,6 +7,8 @@ use super::*;
 use crate::diagnostic::Report;
 use crate::ecs::Protocol;
 
+mod network;
+
 const WEB: &str = include_str!("../../examples/web.json");
 const CACHE: &str = include_str!("../../examples/cache.json");
 const NODE_AGENT: &str = include_str!("../../examples/node-agent.json");
@@ -40,6 +42,17 @@ fn refused(text: &str) -> String {
         .err()
         .unwrap_or_else(|| panic!("accepted: {text}"));
     reports.iter().map(Report::to_string).collect()
+}
+
+/// What is said of a text that is accepted with caveats.
+fn caveats(text: &str) -> String {
+    match read(text) {
+        Ok((_, reports)) => reports.iter().map(Report::to_string).collect(),
+        Err(reports) => panic!(
+            "{}",
+            reports.iter().map(Report::to_string).collect::<String>()
+        ),
+    }
 }
 
 /// A scenario of one service, with more lines.
@@ -100,9 +113,11 @@ fn the_example_with_every_key_means_what_it_says() {
     assert_eq!(capacity.placement_group, Some(0));
     assert_eq!(scenario.services[2].mode, Some(crate::ecs::Mode::Host));
     assert_eq!(scenario.services[1].network.security_groups, [2, 0]);
-    assert_eq!(scenario.services[1].network.subnets, [0, 1]);
+    assert_eq!(scenario.services[1].network.subnets, [0, 1, 2]);
     assert_eq!(scenario.clients[0].location, Location::Subnet(1));
     assert_eq!(scenario.clients[1].security_groups, Some(vec![0]));
+    assert_eq!(scenario.map_public_ip, [false, false, true, false]);
+    insta::assert_debug_snapshot!((&scenario.capacity, &scenario.clients, &scenario.endpoints));
     let inputs: Vec<_> = scenario.inputs.keys().map(String::as_str).collect();
     assert_eq!(
         inputs,
@@ -175,7 +190,7 @@ fn the_schema_is_documented_key_by_key() {
 #[test]
 fn an_unknown_key_is_named_with_the_nearest_known_one() {
     insta::assert_snapshot!(refused(
-        "nmae = \"x\"\n[[neighbour]]\n[vcp]\n[[service]]\ntask_defintion = \"web.json\"\ncolour = 1\n\
+        "nmae = \"x\"\n[[neighbor]]\n[vcp]\n[[service]]\ntask_defintion = \"web.json\"\ncolour = 1\n\
          [[workload]]\nname = \"w\"\nto = \"web:8080\"\nrequests = 1\nrequest_sise = \"1 B\"\n\
          [[workload.call]]\ntoo = \"x\"\n[measure]\nreplication = 3\n[vpc.latency]\nsame-zone = \"1 us\"\n"
     ));
@@ -319,6 +334,25 @@ const OTHER_VALUES: &[(&str, &str)] = &[
         "zone = \"b\"\ninstance_type",
         "zone = \"internet\"\ninstance_type",
     ),
+    ("\ndns_support = true", "\ndns_support = false"),
+    ("active = true", "active = false"),
+    ("connectivity = \"public\"", "connectivity = \"private\""),
+    ("icc = true", "icc = false"),
+    ("br_netfilter = true", "br_netfilter = false"),
+    (
+        "[capacity.imds]\nenabled = true",
+        "[capacity.imds]\nenabled = false",
+    ),
+    ("name = \"scraping\", ", ""),
+    ("added_at = \"300 ms\", ", ""),
+    (", removed_at = \"800 ms\"", ""),
+    ("peer = \"office\"", "peer = \"0.0.0.0/0\""),
+    ("rule = 90", "rule = 91"),
+    ("action = \"deny\"", "action = \"allow\""),
+    ("added_at = \"200 ms\", ", ""),
+    (", removed_at = \"900 ms\"", ""),
+    ("cidr = \"192.0.2.0/24\"", "cidr = \"192.0.2.0/25\""),
+    ("target = \"blackhole\"", "target = \"to-shared\""),
     ("kind = \"request\"", "kind = \"ping_pong\""),
     ("protocol = \"tcp\"\nrate", "protocol = \"udp\"\nrate"),
     (
@@ -391,4 +425,17 @@ fn every_key_changes_what_the_scenario_means() {
             "{line} changes nothing"
         );
     }
+}
+
+#[test]
+fn a_neighbour_disturbs_whom_it_names_or_all() {
+    let scenario = |victims: &str| {
+        accepted(&with(&format!(
+            "client = [{{ name = \"c\" }}]\n\
+             workload = [{{ name = \"a\", to = \"web:8080\" }}, {{ name = \"b\", to = \"web:8080\" }}]\n\
+             [[neighbour]]\nname = \"n\"\nto = \"web:8080\"\n{victims}"
+        )))
+    };
+    assert_eq!(scenario("").neighbours[0].victims, [0, 1]);
+    assert_eq!(scenario("victims = [\"b\"]").neighbours[0].victims, [1]);
 }

@@ -65,6 +65,16 @@ impl FromNode for Ratio {
     }
 }
 
+impl FromNode for Ipv4Addr {
+    fn from_node(node: &Node) -> Result<Self, Problem> {
+        let text = String::from_node(node)?;
+        text.parse().map_err(|_| {
+            Problem::new("not-an-address", format!("{text:?} is no IPv4 address"))
+                .with_help("write four numbers, such as \"10.0.0.10\"")
+        })
+    }
+}
+
 impl FromNode for Ipv4Net {
     fn from_node(node: &Node) -> Result<Self, Problem> {
         let text = String::from_node(node)?;

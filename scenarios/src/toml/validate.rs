@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Problem, Report, nearest};
 use crate::document::reader::At;
+use crate::ecs::Protocol;
 
-use super::ReadFile;
-use super::scenario::{Measure, Scenario};
-use super::spec::{MeasureSpec, ScenarioSpec};
+use super::Surroundings;
+use super::scenario::{Listen, Measure, Scenario};
+use super::spec::{ListenSpec, MeasureSpec, ProtocolWord, ScenarioSpec};
 
+mod checks;
+mod clients;
 mod compute;
 mod network;
+mod placement;
+mod refer;
 mod workload;
 
 /// Validates a scenario. The report is that of the scenario file; those of the files that it names
@@ -22,7 +27,7 @@ mod workload;
 #[must_use]
 pub fn validate(
     spec: &ScenarioSpec,
-    read_file: ReadFile<'_>,
+    surroundings: Surroundings<'_>,
     report: &mut Report,
     reports: &mut Vec<Report>,
 ) -> Option<Scenario> {
@@ -32,21 +37,40 @@ pub fn validate(
         report,
         assumptions: Vec::new(),
     };
-    let vpc = network::vpc(spec.vpc.as_ref(), &mut context);
-    let capacity = compute::capacity(&spec.capacity, &vpc, &mut context);
+    let from = spec.vpc.as_ref().and_then(|vpc| vpc.from.as_ref());
+    let imported = match from.map(|from| (surroundings.folder)(&from.value)) {
+        None => None,
+        Some(Ok((imported, found))) => {
+            reports.extend(found);
+            inputs.extend(imported.inputs.iter().cloned());
+            Some(imported)
+        }
+        Some(Err(found)) => {
+            reports.extend(found);
+            return None;
+        }
+    };
+    let network = network::network(spec.vpc.as_ref(), imported, &mut context);
+    let region = &network.region;
+    let capacity = compute::capacity(&spec.capacity, region, &mut context);
     let mut files = compute::Files {
-        read_file,
+        read_file: surroundings.file,
         reports,
         inputs: &mut inputs,
     };
-    let services = compute::services(&spec.service, &vpc, &mut files, &mut context);
-    let clients = compute::clients(&spec.client, &vpc, &mut context);
-    compute::names_apart(spec, &services, &mut context);
+    let services = compute::services(&spec.service, region, &mut files, &mut context);
+    placement::known_providers(&spec.service, &capacity, &mut context);
+    let clients = clients::clients(&spec.client, &network, &mut context);
+    clients::names_apart(spec, &services, &mut context);
     let parties = workload::Parties {
         services: &services,
         clients: &clients,
+        endpoints: &network.endpoints,
     };
     let workloads = workload::workloads(&spec.workload, &parties, &mut context);
+    let neighbours = checks::neighbours(spec, &workloads, &parties, &mut context);
+    let known = checks::known(&parties, &capacity, &workloads, &neighbours);
+    let checks = checks::checks(&spec.check, known.as_ref(), &mut context);
     let assumptions = context.assumptions;
     let services: Option<Vec<_>> = services.into_iter().collect();
     let clients: Option<Vec<_>> = clients.into_iter().collect();
@@ -55,11 +79,15 @@ pub fn validate(
             .name
             .as_ref()
             .map_or_else(|| "scenario".to_owned(), |name| name.value.clone()),
-        region: vpc,
+        region: network.region,
+        map_public_ip: network.map_public_ip,
+        endpoints: network.endpoints,
         capacity,
         services: services?,
         clients: clients?,
         workloads,
+        neighbours,
+        checks,
         measure: measure(spec.measure.as_ref()),
         assumptions,
         inputs,
@@ -76,6 +104,12 @@ impl Context<'_> {
     /// Reports an error at a value.
     fn error<T>(&mut self, at: &At<T>, problem: Problem) {
         self.report.error(Some(at.span.clone()), &at.place, problem);
+    }
+
+    /// Reports a caveat at a value.
+    fn caveat<T>(&mut self, at: &At<T>, problem: Problem) {
+        self.report
+            .caveat(Some(at.span.clone()), &at.place, problem);
     }
 
     /// Reports an error about the whole file.
@@ -181,6 +215,32 @@ fn measure(spec: Option<&MeasureSpec>) -> Measure {
         measure.seed = seed.value;
     }
     measure
+}
+
+/// TCP or UDP.
+fn protocol(word: ProtocolWord) -> Protocol {
+    match word {
+        ProtocolWord::Tcp => Protocol::Tcp,
+        ProtocolWord::Udp => Protocol::Udp,
+    }
+}
+
+/// Ports that something listens on; repeated ones are reported.
+fn listeners(specs: &[At<ListenSpec>], context: &mut Context<'_>) -> Vec<Listen> {
+    let mut list = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let listen = Listen {
+            port: spec.value.port,
+            protocol: protocol(spec.value.protocol),
+        };
+        if list.contains(&listen) {
+            let message = format!("port {}/{} is listed twice", listen.port, listen.protocol);
+            let problem = Problem::new("duplicate", message);
+            context.error(spec, problem.with_help("list it once"));
+        }
+        list.push(listen);
+    }
+    list
 }
 
 /// A number that the reader has bounded.

@@ -81,6 +81,47 @@ pub enum DirectionWord {
     Download,
 }
 
+/// The word for what a rule of a network ACL does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionWord {
+    /// Lets pass.
+    Allow,
+    /// Drops.
+    Deny,
+}
+
+/// The word for where a NAT gateway leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectivityWord {
+    /// To the internet, with a public address.
+    Public,
+    /// To other private networks.
+    Private,
+}
+
+/// The word for whether the metadata service asks for a session token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokensWord {
+    /// It does: IMDSv2.
+    Required,
+    /// It answers without.
+    Optional,
+}
+
+impl Word for ActionWord {
+    const WORDS: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("deny", Self::Deny)];
+}
+
+impl Word for ConnectivityWord {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("public", Self::Public), ("private", Self::Private)];
+}
+
+impl Word for TokensWord {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("required", Self::Required), ("optional", Self::Optional)];
+}
+
 impl Word for RuleProtocol {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("all", Self::All),

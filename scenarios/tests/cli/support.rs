@@ -28,9 +28,15 @@ impl Home {
 
     /// Runs the command with arguments, one after another, split at spaces except within quotes.
     pub(crate) fn run(&self, arguments: &str) -> Output {
+        self.run_with(arguments, &[])
+    }
+
+    /// The same, with variables in the environment.
+    pub(crate) fn run_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Output {
         let mut command = Command::cargo_bin("ecsnet").unwrap();
         command.current_dir(self.path()).args(split(arguments));
         command.env_remove("NO_COLOR").env_remove("COLUMNS");
+        command.envs(variables.iter().copied());
         command.output().unwrap()
     }
 

@@ -16,9 +16,9 @@ use crate::frame::Mac;
 use crate::headers::Protocol;
 use crate::ids::{AppId, BridgeId, CoreId, EniId, FlowTag, IfaceId, ListenerId, NetnsId};
 use crate::kernel::bridge::Bridge;
-use crate::kernel::netfilter::Netfilter;
 use crate::kernel::netfilter::docker::{self, DockerRules};
 use crate::kernel::netfilter::ecs_agent::{self, EcsAgentRules};
+use crate::kernel::netfilter::{Netfilter, NetfilterConfig};
 use crate::kernel::netns::{BridgeDevice, Iface, IfaceKind, Netns};
 use crate::kernel::route::{Route, RouteKind};
 use crate::machine::{AppSlot, EniDevice, FlowOrder, LinkCounts, Machine};
@@ -192,7 +192,10 @@ impl MachineBuilder {
         }
         let docker0 = self.add_bridge("docker0", DOCKER_NETWORK);
         let iface = self.machine.bridges[docker0].iface;
-        let mut netfilter = Netfilter::default();
+        let mut netfilter = Netfilter::new(NetfilterConfig {
+            conntrack_max: docker.conntrack_max,
+            ..NetfilterConfig::default()
+        });
         let rules = DockerRules {
             docker0: iface,
             network: self.networks[docker0.index()],

@@ -139,6 +139,9 @@ fn of_docker() {
             ..DockerPlan::default()
         },
     );
+    changes("conntrack_max", Mode::Bridge, |p| {
+        p.instances[0].docker.conntrack_max = 1;
+    });
     // Who reaches whom without the proxy, with hairpin mode, without icc or br_netfilter is in the
     // truth table.
 }

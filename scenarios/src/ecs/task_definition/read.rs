@@ -5,6 +5,7 @@ use crate::document::reader::{At, FromNode, Reader, whole_number, wrong_kind};
 use crate::document::{Node, Places, Value};
 use crate::ecs::fields;
 use crate::ecs::mode::NetworkMode;
+use crate::place::query::Query;
 
 use super::{
     Architecture, Compatibility, ContainerDefinition, Dependency, OperatingSystem, PortMapping,
@@ -41,6 +42,7 @@ pub(super) fn task_definition(node: &Node, report: &mut Report) -> Option<TaskDe
     let (operating_system, architecture) =
         platform.unwrap_or((OperatingSystem::Linux, Architecture::X86));
     let app_mesh = reader.table("proxyConfiguration", |reader| Some(is_app_mesh(reader)));
+    let constraints = reader.tables("placementConstraints", placement_constraint);
     let containers = reader.tables("containerDefinitions", container);
     let no_containers = root.get("containerDefinitions").and_then(Node::as_array);
     if no_containers.is_some_and(<[Node]>::is_empty) {
@@ -61,6 +63,7 @@ pub(super) fn task_definition(node: &Node, report: &mut Report) -> Option<TaskDe
         memory,
         operating_system,
         architecture,
+        placement_constraints: constraints,
         app_mesh: app_mesh.unwrap_or(false),
         containers,
         places: Places::of(root),
@@ -169,6 +172,35 @@ fn runtime_platform(reader: &mut Reader<'_>) -> (OperatingSystem, Architecture) 
         system.map_or(OperatingSystem::Linux, |system| system.value),
         architecture.map_or(Architecture::X86, |architecture| architecture.value),
     )
+}
+
+/// A task definition takes `memberOf` alone.
+///
+/// Source: Amazon ECS API, `TaskDefinitionPlacementConstraint` (specified); the words of the refusal
+/// are those of `RegisterTaskDefinition` (measured).
+fn placement_constraint(reader: &mut Reader<'_>) -> Option<Query> {
+    let kind = reader.read("type", |node| {
+        let word = String::from_node(node)?;
+        if word == "memberOf" {
+            return Ok(());
+        }
+        let message = format!(
+            "ClientException: Create TaskDefinition: constraint.type '{word}' is not supported."
+        );
+        let help = match word.as_str() {
+            "distinctInstance" => "that belongs to the service, not to the task definition",
+            _ => "give memberOf",
+        };
+        Err(Problem::new("constraint-type", message).with_help(help))
+    });
+    let query = reader.read("expression", |node| {
+        Ok(Query::parse(&String::from_node(node)?)?)
+    });
+    if reader.node("expression").is_none() {
+        reader.missing("expression", "say which instances are meant");
+    }
+    list_unknown(reader, fields::PLACEMENT_CONSTRAINT);
+    kind.and(query).map(|query| query.value)
 }
 
 fn is_app_mesh(reader: &mut Reader<'_>) -> bool {

@@ -1,35 +1,28 @@
-//! What runs where: container instances, services, clients.
+//! What runs where: container instances and services.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sim_core::{Ratio, SimDuration};
 use sim_net::cost::CostProfile;
+use sim_net::plan::MetadataPlan;
 use sim_net::vpc::RegionPlan;
 
-use super::{Context, small};
+use super::{Context, refer, small};
 use crate::diagnostic::{Problem, Report, nearest};
 use crate::document::reader::At;
 use crate::ecs::ports::EPHEMERAL_PORTS;
 use crate::ecs::{Mode, TaskDefinition};
 use crate::instance_types::{InstanceType, InstanceTypes};
-use crate::toml::scenario::{AwsvpcNetwork, Capacity, Client, Location, Service};
-use crate::toml::spec::{AwsvpcSpec, CapacitySpec, ClientSpec, ScenarioSpec, ServiceSpec};
+use crate::toml::scenario::{AwsvpcNetwork, Capacity, Service};
+use crate::toml::spec::{CapacitySpec, ImdsSpec, ServiceSpec, TokensWord};
 use crate::toml::{ReadFile, cannot_read};
 
 /// The cost profile of instances that name none.
 const DEFAULT_KERNEL_PROFILE: &str = "linux-6.18-2vcpu";
-/// The cost profile of ideal machines, and the word for them.
-const IDEAL: &str = "ideal";
-/// The zone of machines outside the VPC.
-const INTERNET: &str = "internet";
 
-/// Security groups of one interface, and subnets and groups of `awsvpcConfiguration`.
-///
-/// Source: Amazon VPC User Guide, amazon-vpc-limits (vendor); Amazon ECS API, `AwsVpcConfiguration`
-/// (specified).
-const MAX_GROUPS_OF_INTERFACE: usize = 16;
+/// Subnets of `awsvpcConfiguration`. Source: Amazon ECS API, `AwsVpcConfiguration` (specified).
 const MAX_AWSVPC_SUBNETS: usize = 16;
-const MAX_AWSVPC_GROUPS: usize = 5;
 
 pub(super) fn capacity(
     specs: &[CapacitySpec],
@@ -44,62 +37,12 @@ pub(super) fn capacity(
             None if index == 0 => "capacity".to_owned(),
             None => format!("capacity-{}", index + 1),
         };
-        let Some(instance_type) = instance_type(&spec.instance_type, context) else {
-            continue;
-        };
-        if let Some(trunking) = spec.trunking.as_ref().filter(|trunking| trunking.value)
-            && !instance_type.can_trunk()
-        {
-            let message = format!("{} has no trunk interface", instance_type.name);
-            let help = "drop `trunking`, or use a type of the c5, m5, r5 families or newer";
-            context.error(
-                trunking,
-                Problem::new("no-trunking", message).with_help(help),
-            );
+        if let Some(instance_type) = instance_type(&spec.instance_type, context) {
+            unsupported(spec, &instance_type, context);
+            let group = spec.placement_group.as_ref();
+            let group = group.map(|group| number_of(&group.value, &mut placement_groups));
+            list.push(instances(name, spec, instance_type, group, region, context));
         }
-        let placement_group = spec.placement_group.as_ref().map(|group| {
-            if !instance_type.cluster_placement {
-                let message = format!(
-                    "{} cannot be in a cluster placement group",
-                    instance_type.name
-                );
-                let help = "drop `placement_group`, or use another instance type";
-                context.error(
-                    group,
-                    Problem::new("no-placement-group", message).with_help(help),
-                );
-            }
-            let known = placement_groups
-                .iter()
-                .position(|known| *known == group.value);
-            known.unwrap_or_else(|| {
-                placement_groups.push(&group.value);
-                placement_groups.len() - 1
-            })
-        });
-        list.push(Capacity {
-            name,
-            instance_type,
-            count: spec.count.as_ref().map_or(1, small),
-            subnets: subnets(spec.subnets.as_deref(), usize::MAX, region, context),
-            security_groups: groups(
-                spec.security_groups.as_deref(),
-                MAX_GROUPS_OF_INTERFACE,
-                region,
-                context,
-            ),
-            trunking: spec
-                .trunking
-                .as_ref()
-                .is_some_and(|trunking| trunking.value),
-            kernel_profile: kernel_profile(spec.kernel_profile.as_ref(), context),
-            userland_proxy: spec.userland_proxy.as_ref().is_none_or(|proxy| proxy.value),
-            placement_group: placement_group.and_then(|group| u32::try_from(group).ok()),
-            dynamic_ports: match &spec.dynamic_ports {
-                Some(ports) => ports.value.first..=ports.value.last,
-                None => EPHEMERAL_PORTS,
-            },
-        });
     }
     context.apart(
         "capacities",
@@ -108,12 +51,163 @@ pub(super) fn capacity(
     list
 }
 
-fn instance_type(name: &At<String>, context: &mut Context<'_>) -> Option<InstanceType> {
+/// The number of a name in the order in which names are first used.
+fn number_of<'a>(name: &'a str, names: &mut Vec<&'a str>) -> u32 {
+    let known = names.iter().position(|known| *known == name);
+    let number = known.unwrap_or_else(|| {
+        names.push(name);
+        names.len() - 1
+    });
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Reports what the instance type does not have.
+fn unsupported(spec: &CapacitySpec, instance_type: &InstanceType, context: &mut Context<'_>) {
+    let name = &instance_type.name;
+    if let Some(trunking) = spec.trunking.as_ref().filter(|trunking| trunking.value)
+        && !instance_type.can_trunk()
+    {
+        let message = format!("{name} has no trunk interface");
+        let help = "drop `trunking`, or use a type of the c5, m5, r5 families or newer";
+        context.error(
+            trunking,
+            Problem::new("no-trunking", message).with_help(help),
+        );
+    }
+    if let Some(group) = &spec.placement_group
+        && !instance_type.cluster_placement
+    {
+        let message = format!("{name} cannot be in a cluster placement group");
+        let help = "drop `placement_group`, or use another instance type";
+        context.error(
+            group,
+            Problem::new("no-placement-group", message).with_help(help),
+        );
+    }
+    if let Some(credits) = &spec.credits
+        && instance_type.peak == instance_type.baseline
+    {
+        let message = format!("{name} has no network credits: its bandwidth is always the same");
+        let problem = Problem::new("no-credits", message);
+        context.caveat(credits, problem.with_help("drop `credits`"));
+    }
+}
+
+fn instances(
+    name: String,
+    spec: &CapacitySpec,
+    instance_type: InstanceType,
+    placement_group: Option<u32>,
+    region: &RegionPlan,
+    context: &mut Context<'_>,
+) -> Capacity {
+    let yes = |given: &Option<At<bool>>| given.as_ref().is_none_or(|given| given.value);
+    let owner = &spec.instance_type;
+    let subnets = refer::subnets(spec.subnets.as_deref(), owner, usize::MAX, region, context);
+    let vpc = vpc_of(&subnets, region);
+    if let Some(public) = spec.public_address.as_ref().filter(|public| public.value) {
+        refer::public_address(public, vpc, region, context);
+    }
+    let groups = spec.security_groups.as_deref();
+    let by_type = SimDuration::from_secs(u64::from(instance_type.tcp_established_s));
+    Capacity {
+        count: spec.count.as_ref().map_or(1, small),
+        subnets,
+        security_groups: refer::groups(groups, owner, vpc, region, context),
+        public_address: spec.public_address.as_ref().map(|public| public.value),
+        source_dest_check: yes(&spec.source_dest_check),
+        trunking: spec.trunking.as_ref().is_some_and(|given| given.value),
+        kernel_profile: kernel_profile(spec.kernel_profile.as_ref(), context),
+        userland_proxy: yes(&spec.userland_proxy),
+        icc: yes(&spec.icc),
+        br_netfilter: yes(&spec.br_netfilter),
+        placement_group,
+        dynamic_ports: match &spec.dynamic_ports {
+            Some(ports) => ports.value.first..=ports.value.last,
+            None => EPHEMERAL_PORTS,
+        },
+        provider: match &spec.provider {
+            Some(provider) => provider.value.clone(),
+            None => name.clone(),
+        },
+        attributes: custom_attributes(spec),
+        reserved_memory_mib: reserved_memory(spec, context),
+        name,
+        metadata: metadata(spec.imds.as_ref()),
+        tracked_connections: spec.tracked_connections.as_ref().map(|most| most.value),
+        packet_rate: spec.packet_rate.as_ref().map(|rate| rate.value),
+        credits: spec
+            .credits
+            .as_ref()
+            .map_or(Ratio::ONE, |share| share.value),
+        tcp_idle_timeout: spec
+            .tcp_idle_timeout
+            .as_ref()
+            .map_or(by_type, |time| time.value),
+        instance_type,
+    }
+}
+
+/// The VPC of subnets that are of one.
+fn vpc_of(subnets: &[usize], region: &RegionPlan) -> usize {
+    let first = subnets.first();
+    first.map_or(refer::UNKNOWN, |&subnet| refer::vpc_of(subnet, region))
+}
+
+fn metadata(spec: Option<&ImdsSpec>) -> MetadataPlan {
+    let mut plan = MetadataPlan::default();
+    let Some(spec) = spec else { return plan };
+    if let Some(enabled) = &spec.enabled {
+        plan.enabled = enabled.value;
+    }
+    if let Some(hops) = &spec.hop_limit {
+        plan.hop_limit = u8::try_from(hops.value).unwrap_or(u8::MAX);
+    }
+    if let Some(tokens) = &spec.tokens {
+        plan.tokens_required = tokens.value == TokensWord::Required;
+    }
+    if let Some(block) = &spec.block_for_tasks {
+        plan.blocked_for_tasks = block.value;
+    }
+    plan
+}
+
+fn custom_attributes(spec: &CapacitySpec) -> BTreeMap<String, String> {
+    let given = spec.attributes.iter().flatten();
+    given
+        .map(|(name, value)| (name.clone(), value.value.clone()))
+        .collect()
+}
+
+/// Octets of a MiB, in which ECS counts memory.
+const MIB: u64 = 1 << 20;
+
+fn reserved_memory(spec: &CapacitySpec, context: &mut Context<'_>) -> u32 {
+    let Some(size) = &spec.reserved_memory else {
+        return 0;
+    };
+    let bytes = size.value.bytes();
+    if !bytes.is_multiple_of(MIB) {
+        let message = format!(
+            "`reserved_memory` {} is not a whole number of MiB",
+            size.value
+        );
+        let help = format!("give {} MiB", bytes.div_ceil(MIB));
+        context.error(size, Problem::new("not-whole", message).with_help(help));
+    }
+    u32::try_from(bytes / MIB).unwrap_or(u32::MAX)
+}
+
+pub(super) fn instance_type(name: &At<String>, context: &mut Context<'_>) -> Option<InstanceType> {
     let types = InstanceTypes::builtin();
     let found = types.get(&name.value);
     if found.is_none() {
-        let message = format!("there is no instance type {:?}", name.value);
+        let mut message = format!("there is no instance type {:?}", name.value);
         let help = match types.nearest(&name.value) {
+            Some(near) if near == name.value => {
+                message = format!("the size of {near} is not known");
+                "use another type; `ecsnet density` lists those that can be used".to_owned()
+            }
             Some(near) => format!("did you mean {near:?}?"),
             None => "give a type of EC2, such as \"c5.large\"".to_owned(),
         };
@@ -125,7 +219,7 @@ fn instance_type(name: &At<String>, context: &mut Context<'_>) -> Option<Instanc
     found.cloned()
 }
 
-fn kernel_profile(name: Option<&At<String>>, context: &mut Context<'_>) -> String {
+pub(super) fn kernel_profile(name: Option<&At<String>>, context: &mut Context<'_>) -> String {
     let Some(name) = name else {
         return DEFAULT_KERNEL_PROFILE.to_owned();
     };
@@ -142,42 +236,6 @@ fn kernel_profile(name: Option<&At<String>>, context: &mut Context<'_>) -> Strin
         );
     }
     name.value.clone()
-}
-
-/// Subnets by name; all if none are given.
-fn subnets(
-    names: Option<&[At<String>]>,
-    most: usize,
-    region: &RegionPlan,
-    context: &mut Context<'_>,
-) -> Vec<usize> {
-    let Some(names) = names.filter(|names| !names.is_empty()) else {
-        return (0..region.subnets.len()).take(most).collect();
-    };
-    context.length("subnets", names, most);
-    context.find_all(
-        "subnet",
-        names,
-        region.subnets.iter().map(|subnet| subnet.name.as_str()),
-    )
-}
-
-/// Security groups by name; the first of the file if none are given.
-fn groups(
-    names: Option<&[At<String>]>,
-    most: usize,
-    region: &RegionPlan,
-    context: &mut Context<'_>,
-) -> Vec<usize> {
-    let Some(names) = names.filter(|names| !names.is_empty()) else {
-        return vec![0];
-    };
-    context.length("security groups", names, most);
-    let known = region
-        .security_groups
-        .iter()
-        .map(|group| group.name.as_str());
-    context.find_all("security group", names, known)
 }
 
 /// The files that a scenario names.
@@ -211,7 +269,7 @@ pub(super) fn services(
                 definition
             }
         };
-        let network = network(spec.awsvpc.as_ref(), region, context);
+        let network = network(spec, region, context);
         services.push(definition.map(|task_definition| Service {
             name: match &spec.name {
                 Some(name) => name.value.clone(),
@@ -222,6 +280,7 @@ pub(super) fn services(
             count: spec.count.as_ref().map_or(1, small),
             mode: spec.mode.as_ref().map(|mode| mode.value),
             network,
+            placement: super::placement::service(spec, context),
         }));
     }
     if services
@@ -260,147 +319,21 @@ fn task_definition(
     definition.filter(|_| usable).map(Arc::new)
 }
 
-fn network(
-    spec: Option<&AwsvpcSpec>,
-    region: &RegionPlan,
-    context: &mut Context<'_>,
-) -> AwsvpcNetwork {
+fn network(spec: &ServiceSpec, region: &RegionPlan, context: &mut Context<'_>) -> AwsvpcNetwork {
+    let (owner, spec) = (&spec.task_definition, spec.awsvpc.as_ref());
     let names = spec.and_then(|spec| spec.subnets.as_deref());
-    let subnets = subnets(names, MAX_AWSVPC_SUBNETS, region, context);
+    let subnets = refer::subnets(names, owner, MAX_AWSVPC_SUBNETS, region, context);
+    let vpc = vpc_of(&subnets, region);
     let names = spec.and_then(|spec| spec.security_groups.as_deref());
-    let security_groups = groups(names, MAX_AWSVPC_GROUPS, region, context);
+    let security_groups = refer::groups(names, owner, vpc, region, context);
     let assign_public_ip = spec.and_then(|spec| spec.assign_public_ip.as_ref());
+    let assign_public_ip = assign_public_ip.filter(|assign| assign.value);
+    if let Some(assign) = assign_public_ip {
+        refer::public_address(assign, vpc, region, context);
+    }
     AwsvpcNetwork {
         subnets,
         security_groups,
-        assign_public_ip: assign_public_ip.is_some_and(|assign| assign.value),
+        assign_public_ip: assign_public_ip.is_some(),
     }
-}
-
-/// The clients, in the order of the file; `None` for one that cannot be used.
-pub(super) fn clients(
-    specs: &[ClientSpec],
-    region: &RegionPlan,
-    context: &mut Context<'_>,
-) -> Vec<Option<Client>> {
-    specs
-        .iter()
-        .map(|spec| client(spec, region, context))
-        .collect()
-}
-
-fn client(spec: &ClientSpec, region: &RegionPlan, context: &mut Context<'_>) -> Option<Client> {
-    let location = location(spec, region, context);
-    let ideal = |name: &&At<String>| name.value != IDEAL;
-    let instance_type = match spec.instance_type.as_ref().filter(ideal) {
-        Some(name) => Some(instance_type(name, context)?),
-        None => None,
-    };
-    if let (None, Some(profile)) = (&instance_type, &spec.kernel_profile) {
-        let problem = Problem::new("profile-of-ideal", "an ideal machine has no cost profile");
-        let help = "give the client an `instance_type`, or drop `kernel_profile`";
-        context.error(profile, problem.with_help(help));
-    }
-    let kernel_profile = match instance_type {
-        Some(_) => kernel_profile(spec.kernel_profile.as_ref(), context),
-        None => IDEAL.to_owned(),
-    };
-    let groups = |names: &Vec<At<String>>| {
-        groups(
-            Some(names.as_slice()),
-            MAX_GROUPS_OF_INTERFACE,
-            region,
-            context,
-        )
-    };
-    Some(Client {
-        name: spec.name.value.clone(),
-        location: location?,
-        instance_type,
-        kernel_profile,
-        security_groups: spec.security_groups.as_ref().map(groups),
-    })
-}
-
-fn location(spec: &ClientSpec, region: &RegionPlan, context: &mut Context<'_>) -> Option<Location> {
-    let in_zone = |zone| region.subnets.iter().position(|subnet| subnet.zone == zone);
-    let subnet = match &spec.subnet {
-        Some(name) => {
-            let known = region.subnets.iter().map(|subnet| subnet.name.as_str());
-            Some(context.find("subnet", name, known)?)
-        }
-        None => None,
-    };
-    let zone = match &spec.zone {
-        Some(zone) if zone.value == INTERNET => {
-            if let Some(subnet) = &spec.subnet {
-                let message = format!(
-                    "client {:?} is on the internet and in a subnet",
-                    spec.name.value
-                );
-                let help = "drop `subnet`, or `zone = \"internet\"`";
-                context.error(subnet, Problem::new("two-places", message).with_help(help));
-            }
-            return Some(Location::Internet);
-        }
-        Some(zone) => {
-            let known = region.zones.iter().map(String::as_str).chain([INTERNET]);
-            Some((context.find("zone", zone, known)?, zone))
-        }
-        None => None,
-    };
-    match (subnet, zone) {
-        (Some(subnet), Some((index, zone))) if region.subnets[subnet].zone != index => {
-            let actual = &region.zones[region.subnets[subnet].zone];
-            let message = format!(
-                "subnet {:?} is in zone {actual:?}, not in {:?}",
-                region.subnets[subnet].name, zone.value
-            );
-            let problem = Problem::new("two-places", message);
-            context.error(zone, problem.with_help("drop `zone`: the subnet says it"));
-            None
-        }
-        (Some(subnet), _) => Some(Location::Subnet(subnet)),
-        (None, Some((index, zone))) => {
-            let found = in_zone(index).map(Location::Subnet);
-            if found.is_none() {
-                let message = format!("zone {:?} has no subnet", zone.value);
-                let problem = Problem::new("zone-without-subnet", message);
-                context.error(
-                    zone,
-                    problem.with_help("give it one, or choose another zone"),
-                );
-            }
-            found
-        }
-        // The last zone that has a subnet: far from the first instance.
-        (None, None) => {
-            let zone = (0..region.zones.len()).rev().find_map(in_zone);
-            Some(Location::Subnet(zone.unwrap_or(0)))
-        }
-    }
-}
-
-/// Services and clients are named by workloads alike, so no two may have the same name.
-pub(super) fn names_apart(
-    spec: &ScenarioSpec,
-    services: &[Option<Service>],
-    context: &mut Context<'_>,
-) {
-    let services = spec
-        .service
-        .iter()
-        .zip(services)
-        .filter_map(|(spec, service)| match (&spec.name, service) {
-            (Some(name), _) => Some(name.clone()),
-            (None, Some(service)) => Some(spec.task_definition.with(service.name.clone())),
-            (None, None) => None,
-        });
-    let clients = spec.client.iter().map(|client| client.name.clone());
-    let names: Vec<At<String>> = services.chain(clients).collect();
-    context.apart("services or clients", names.iter());
-    context.apart(
-        "workloads",
-        spec.workload.iter().map(|workload| &workload.name),
-    );
 }

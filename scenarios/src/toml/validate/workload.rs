@@ -2,16 +2,16 @@
 
 use sim_core::{ByteSize, PacketRate, SimDuration};
 
-use super::{Context, small, unknown};
+use super::{Context, protocol, small, unknown};
 use crate::diagnostic::Problem;
 use crate::document::reader::At;
 use crate::ecs::{ContainerDefinition, Protocol};
 use crate::toml::scenario::{
-    Arrivals, Call, Client, Connections, Direction, Load, Party, Service, ServiceTime, Target,
-    Workload, WorkloadKind,
+    Arrivals, Call, Client, Connections, Direction, InterfaceEndpoint, Listen, Load, Party,
+    Service, ServiceTime, Target, Workload, WorkloadKind,
 };
 use crate::toml::spec::{CallSpec, ConnectionsSpec, WorkloadSpec};
-use crate::toml::words::{ArrivalsWord, DirectionWord, DistributionWord, KindWord, ProtocolWord};
+use crate::toml::words::{ArrivalsWord, DirectionWord, DistributionWord, KindWord};
 
 /// The largest payload of a datagram that is not fragmented on `docker0` (MTU 1500): fragments are
 /// not simulated.
@@ -24,6 +24,7 @@ const MAX_RATE: u64 = 10_000_000;
 pub(super) struct Parties<'a> {
     pub(super) services: &'a [Option<Service>],
     pub(super) clients: &'a [Option<Client>],
+    pub(super) endpoints: &'a [InterfaceEndpoint],
 }
 
 /// The workloads that could be understood.
@@ -38,7 +39,7 @@ pub(super) fn workloads(
         .collect()
 }
 
-fn workload(
+pub(super) fn workload(
     spec: &WorkloadSpec,
     parties: &Parties<'_>,
     context: &mut Context<'_>,
@@ -71,13 +72,6 @@ fn workload(
         to,
         kind,
     })
-}
-
-fn protocol(word: ProtocolWord) -> Protocol {
-    match word {
-        ProtocolWord::Tcp => Protocol::Tcp,
-        ProtocolWord::Udp => Protocol::Udp,
-    }
 }
 
 /// Reports keys that say nothing about this kind of workload.
@@ -151,7 +145,11 @@ fn sources(spec: &WorkloadSpec, parties: &Parties<'_>, context: &mut Context<'_>
         let Some(party) = party(name, &name.value, parties, context) else {
             continue;
         };
-        if sources.contains(&party) {
+        if let Party::Endpoint(_) = party {
+            let message = format!("interface endpoint {:?} asks nobody", name.value);
+            let problem = Problem::new("endpoint-as-source", message);
+            context.error(name, problem.with_help("name a client or a service"));
+        } else if sources.contains(&party) {
             let message = format!("{:?} is listed twice", name.value);
             context.error(
                 name,
@@ -176,8 +174,22 @@ fn party(
         None => (text, None),
     };
     let client = |client: &Option<Client>| client.as_ref().is_some_and(|one| one.name == name);
-    if let (Some(index), None) = (parties.clients.iter().position(client), container) {
-        return Some(Party::Client(index));
+    let endpoint = |endpoint: &InterfaceEndpoint| endpoint.name == name;
+    let clients = parties.clients.iter().position(client).map(Party::Client);
+    let endpoints = parties
+        .endpoints
+        .iter()
+        .position(endpoint)
+        .map(Party::Endpoint);
+    if let Some(machine) = clients.or(endpoints) {
+        if container.is_some() {
+            let problem = Problem::new("no-container", format!("{name:?} is no service"));
+            context.error(
+                at,
+                problem.with_help("a machine has no containers: write its name alone"),
+            );
+        }
+        return container.is_none().then_some(machine);
     }
     let is_it = |service: &Option<Service>| service.as_ref().is_some_and(|one| one.name == name);
     let Some(service) = parties.services.iter().position(is_it) else {
@@ -195,7 +207,8 @@ fn party(
                 .iter()
                 .flatten()
                 .map(|one| one.name.as_str());
-            let known: Vec<_> = services.chain(clients).collect();
+            let endpoints = parties.endpoints.iter().map(|one| one.name.as_str());
+            let known: Vec<_> = services.chain(clients).chain(endpoints).collect();
             context.error(at, unknown("service or client", name, &known));
         }
         return None;
@@ -264,6 +277,14 @@ fn target(
         .or(given.map(|given| given.value))
         .unwrap_or_default();
     let party = party(to, who, parties, context)?;
+    if let Party::Endpoint(index) = party {
+        answers(
+            to,
+            &parties.endpoints[index],
+            Listen { port, protocol },
+            context,
+        );
+    }
     if let Party::Container { service, container } = party {
         let service = parties.services[service].as_ref()?;
         publishes(
@@ -280,6 +301,19 @@ fn target(
         port,
         protocol,
     })
+}
+
+/// Reports a port that the interface endpoint does not answer at.
+fn answers(to: &At<String>, endpoint: &InterfaceEndpoint, port: Listen, context: &mut Context<'_>) {
+    if endpoint.ports.contains(&port) {
+        return;
+    }
+    let text = |port: &Listen| format!("{}/{}", port.port, port.protocol);
+    let (name, wanted) = (&endpoint.name, text(&port));
+    let message = format!("interface endpoint {name:?} does not answer at {wanted}");
+    let ports: Vec<_> = endpoint.ports.iter().map(text).collect();
+    let help = format!("it answers at {}: see its `ports`", ports.join(", "));
+    context.error(to, Problem::new("unmapped-port", message).with_help(help));
 }
 
 /// Reports a port that the container does not map.

@@ -502,6 +502,7 @@ impl Draw {
                 icc,
                 br_netfilter,
                 hairpin,
+                ..DockerPlan::default()
             },
             metadata: MetadataPlan {
                 enabled,
