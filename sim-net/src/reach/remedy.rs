@@ -49,7 +49,10 @@ fn refused(hops: &[WalkHop]) -> String {
 
 fn dropped(reason: DropReason, walk: &Walk) -> String {
     let Some(end) = walk.hops.last() else {
-        return format!("nothing is known but the reason: {}", reason.description());
+        return format!(
+            "nothing is known but the reason: {}",
+            reason.description().trim_end_matches('.')
+        );
     };
     let (place, rule) = (&end.place, &end.rule);
     let (src, dst) = (end.before.src, end.before.dst);
@@ -206,10 +209,79 @@ fn in_machine(reason: DropReason, end: &WalkHop) -> String {
         }
         DropReason::TooBig => format!("lower the MTU of the sender to that of the path at {place}"),
         DropReason::LinkLoss => "set the scenario's loss to zero".to_owned(),
-        other => format!("look at {place}: {}", other.description()),
+        other => format!(
+            "look at {place}: {}",
+            other.description().trim_end_matches('.')
+        ),
     }
 }
 
 fn first_word(text: &str) -> &str {
     text.split([' ', ':']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::headers::{FiveTuple, Protocol};
+    use crate::reach::Verdict;
+
+    fn ended(outcome: ReachOutcome, leg: Leg, decision: &'static str) -> Walk {
+        let tuple = FiveTuple {
+            protocol: Protocol::Tcp,
+            src: "10.0.0.5:32768".parse().expect("an address"),
+            dst: "10.0.1.4:80".parse().expect("an address"),
+        };
+        let hop = WalkHop {
+            leg,
+            place: "web/0".into(),
+            component: "somewhere",
+            decision,
+            rule: "acl-0 * deny all".into(),
+            before: tuple,
+            after: tuple,
+        };
+        Walk {
+            verdict: Verdict { outcome, leg },
+            hops: vec![hop],
+        }
+    }
+
+    #[test]
+    fn every_way_to_fail_has_a_remedy_and_success_has_none() {
+        let mut all: BTreeSet<ReachOutcome> = [
+            ReachOutcome::Refused,
+            ReachOutcome::NetworkUnreachable,
+            ReachOutcome::Undetermined,
+        ]
+        .into();
+        all.extend(DropReason::ALL.iter().map(|&r| ReachOutcome::Dropped(r)));
+        for outcome in all {
+            let mut walk = ended(outcome, Leg::Forward, "drop");
+            let said = remedy(&walk).expect("there is something to change");
+            assert!(!said.is_empty() && !said.ends_with('.'), "{said}");
+            walk.hops.clear();
+            assert!(remedy(&walk).is_some(), "{outcome:?} without a step");
+        }
+        let reached = ended(ReachOutcome::Reached, Leg::Return, "accept");
+        assert_eq!(remedy(&reached), None);
+    }
+
+    #[test]
+    fn it_names_what_to_change() {
+        let said = |reason, leg| {
+            let walk = ended(ReachOutcome::Dropped(reason), leg, "deny");
+            remedy(&walk).expect("there is something to change")
+        };
+        let group = said(DropReason::SecurityGroupIngress, Leg::Forward);
+        insta::assert_snapshot!(group, @"add an ingress rule for tcp 80 from 10.0.0.5 to a security group of web/0");
+        let list = said(DropReason::NetworkAclEgress, Leg::Return);
+        insta::assert_snapshot!(list, @"allow tcp 1024-65535 (the client's ports) to 10.0.1.4 in the egress entries of acl-0 below the number that denies it");
+        let route = said(DropReason::VpcNoRoute, Leg::Forward);
+        insta::assert_snapshot!(route, @"add a route to 10.0.1.4 to route table acl-0 of web/0, with a target that is there");
+        let refused = remedy(&ended(ReachOutcome::Refused, Leg::Forward, "refuse"));
+        insta::assert_snapshot!(refused.expect("there is something to change"), @"have a program listen on tcp port 80 of web/0, or publish the port there");
+    }
 }

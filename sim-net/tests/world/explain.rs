@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddrV4;
 use std::ops::RangeInclusive;
 
+use sim_core::{SimDuration, SimTime};
 use sim_net::headers::Protocol;
 use sim_net::plan::{ListenerPlan, Mode, Place, Plan};
 use sim_net::reach::{Evaluator, Leg, Owner, ReachOutcome, Via, Walk, remedy};
@@ -282,7 +283,10 @@ fn a_task_is_told_of_by_every_address_that_leads_to_it() {
     };
     let published = ("10.0.0.4:8080".to_owned(), Via::Published);
     let own = ("172.17.0.2:80".to_owned(), Via::Own);
-    assert_eq!(vias(CLIENT, app_of(0), 80), [published.clone()]);
+    assert_eq!(
+        vias(CLIENT, app_of(0), 80),
+        std::slice::from_ref(&published)
+    );
     assert_eq!(vias(Place::Instance(0), app_of(0), 80), [own, published]);
     assert_eq!(
         vias(CLIENT, app_of(1), 80),
@@ -299,4 +303,18 @@ fn a_task_is_told_of_by_every_address_that_leads_to_it() {
     ] {
         assert!(owners.contains(&owner) && evaluator.amazon_endpoint(owner).is_some());
     }
+}
+
+#[test]
+fn a_rule_that_is_gone_later_decides_until_then() {
+    let mut plan = one(Mode::Awsvpc);
+    let gone = SimTime::ZERO + SimDuration::from_ms(10);
+    plan.region.security_groups[0].ingress[0].lifetime.until = gone;
+    let to: SocketAddrV4 = "10.0.0.6:80".parse().expect("an address");
+    let code = |at| {
+        let evaluator = Evaluator::at(&plan, at).expect("the plan is sound");
+        evaluator.decide(CLIENT, to, Protocol::Tcp).outcome.code()
+    };
+    assert_eq!(code(SimTime::ZERO), "reached");
+    assert_eq!(code(gone), "security_group_ingress");
 }

@@ -253,6 +253,11 @@ fn public(has_one: bool) -> PublicAddress {
     }
 }
 
+/// An identifier and a name.
+fn named(what: &str, index: usize) -> (String, String) {
+    (format!("{what}-{index}"), format!("{what}{index}"))
+}
+
 impl Draw {
     pub(crate) fn plan(&self) -> Plan {
         let mut plan = plan(Vec::new());
@@ -292,8 +297,6 @@ impl Draw {
     }
 
     fn region(&self) -> RegionPlan {
-        let named =
-            |what: &str, index: usize| (format!("{what}-{index}"), format!("{what}{index}"));
         let mut region = RegionPlan {
             subnets: Vec::new(),
             security_groups: Vec::new(),
@@ -321,6 +324,25 @@ impl Draw {
             name: "com.amazonaws.s3".into(),
             cidrs: vec![LIST.parse().expect("a network")],
         });
+        self.gateways(&mut region);
+        for (index, group) in self.groups.iter().enumerate() {
+            let (id, name) = named("sg", index);
+            let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule(*rule)).collect();
+            region.security_groups.push(SecurityGroupPlan {
+                vpc: 0,
+                id,
+                name,
+                ingress: rules(&group[0]),
+                egress: rules(&group[1]),
+            });
+        }
+        for (index, subnet) in self.subnets.iter().enumerate() {
+            self.subnet(index, subnet, &mut region);
+        }
+        region
+    }
+
+    fn gateways(&self, region: &mut RegionPlan) {
         for (index, (subnet, is_public)) in self.nat_gateways.iter().enumerate() {
             let (id, name) = named("nat", index);
             region.nat_gateways.push(NatGatewayPlan {
@@ -351,21 +373,6 @@ impl Draw {
                 prefix_list: 0,
             });
         }
-        for (index, group) in self.groups.iter().enumerate() {
-            let (id, name) = named("sg", index);
-            let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule(*rule)).collect();
-            region.security_groups.push(SecurityGroupPlan {
-                vpc: 0,
-                id,
-                name,
-                ingress: rules(&group[0]),
-                egress: rules(&group[1]),
-            });
-        }
-        for (index, subnet) in self.subnets.iter().enumerate() {
-            self.subnet(index, subnet, &mut region);
-        }
-        region
     }
 
     fn rule(&self, rule: Rule) -> RulePlan {
