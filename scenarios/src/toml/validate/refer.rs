@@ -115,10 +115,20 @@ pub(super) fn subnets(
     found
 }
 
-/// The words by which subnets go: their names, then their identifiers.
+/// The words by which subnets go: their names, then their identifiers, where they are AWS's.
 fn subnet_words(region: &RegionPlan) -> impl Iterator<Item = &str> + Clone {
-    let names = region.subnets.iter().map(|subnet| subnet.name.as_str());
-    names.chain(region.subnets.iter().map(|subnet| subnet.id.as_str()))
+    let all = &region.subnets;
+    let names = all.iter().map(|subnet| subnet.name.as_str());
+    let ids = all.iter().map(|subnet| subnet.id.as_str());
+    let made_up = all
+        .first()
+        .is_some_and(|it| is_made_up("subnet-", &it.name, &it.id));
+    names.chain(ids.take(if made_up { 0 } else { all.len() }))
+}
+
+/// Whether an identifier is the one that a scenario file gives to what it names.
+fn is_made_up(prefix: &str, name: &str, id: &str) -> bool {
+    id.strip_prefix(prefix) == Some(name)
 }
 
 /// Each once, in the order in which they first come: one may go by its name and its identifier.
@@ -169,6 +179,10 @@ pub(super) fn groups(
         );
     }
     let ids = all.iter().map(|group| group.id.as_str());
+    let made_up = all
+        .first()
+        .is_some_and(|it| is_made_up("sg-", &it.name, &it.id));
+    let ids = ids.take(if made_up { 0 } else { all.len() });
     let known = all.iter().map(|group| group.name.as_str()).chain(ids);
     let found = context.find_all("security group", names, known);
     // Every VPC of AWS has a group of the name `default`: a name means the one of this VPC.
