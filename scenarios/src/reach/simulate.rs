@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use sim_core::Ratio;
 use sim_net::build::{BuildError, build};
 use sim_net::headers::Protocol;
-use sim_net::machine::{ErrorKind, ProbeResult};
+use sim_net::machine::ProbeResult;
 use sim_net::plan::{
     HostLocation, ListenerPlan, MeasurePlan, Mode, Place, Plan, ProbeAddress, ProbePlan, Target,
     WorkloadKind,
@@ -129,7 +129,7 @@ pub fn simulate(
             found.probes += 1;
             if rules.outcome == ReachOutcome::Undetermined {
                 found.undetermined += 1;
-            } else if agree(rules, packets) {
+            } else if rules.agrees_with(packets) {
                 found.agreed += 1;
             } else {
                 disagreements += 1;
@@ -150,23 +150,6 @@ pub fn simulate(
 }
 
 type Try = (usize, usize, Attempt);
-
-/// Whether packets found what the rules say: the same outcome and, where both know one, the same
-/// reason on the same leg.
-fn agree(rules: Verdict, packets: ProbeResult) -> bool {
-    let (kind, dropped) = match packets {
-        ProbeResult::Reached { .. } => return rules.outcome == ReachOutcome::Reached,
-        ProbeResult::Failed { kind, dropped } => (kind, dropped),
-    };
-    match rules.outcome {
-        ReachOutcome::Reached | ReachOutcome::Undetermined => false,
-        ReachOutcome::Refused => matches!(kind, ErrorKind::Refused | ErrorKind::Reset),
-        ReachOutcome::NetworkUnreachable => kind == ErrorKind::NetworkUnreachable,
-        ReachOutcome::Dropped(reason) => {
-            kind != ErrorKind::Refused && dropped.is_none_or(|found| found == (rules.leg, reason))
-        }
-    }
-}
 
 /// The plan without loads and losses: all that remains is who may reach whom. What listened because a
 /// load named it still does.
@@ -360,49 +343,5 @@ fn on(plan: &Plan, place: Place) -> (Option<usize>, Option<usize>) {
         Place::Container { task, .. } => (Some(task), plan.tasks[task].instance),
         Place::Instance(index) => (None, Some(index)),
         Place::Host(_) => (None, None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sim_net::reach::Leg;
-    use sim_net::verdict::DropReason;
-
-    use super::*;
-
-    fn says(outcome: ReachOutcome) -> Verdict {
-        let leg = Leg::Forward;
-        Verdict { outcome, leg }
-    }
-
-    fn failed(kind: ErrorKind, dropped: Option<(Leg, DropReason)>) -> ProbeResult {
-        ProbeResult::Failed { kind, dropped }
-    }
-
-    #[test]
-    fn outcome_reason_and_leg_have_to_be_the_same() {
-        let reached = ProbeResult::Reached { source_seen: None };
-        let reason = DropReason::SecurityGroupIngress;
-        let dropped = says(ReachOutcome::Dropped(reason));
-        let by = |leg, reason| failed(ErrorKind::TimedOut, Some((leg, reason)));
-        assert!(agree(says(ReachOutcome::Reached), reached));
-        assert!(!agree(dropped, reached));
-        assert!(agree(dropped, by(Leg::Forward, reason)));
-        assert!(!agree(dropped, by(Leg::Return, reason)));
-        assert!(!agree(
-            dropped,
-            by(Leg::Forward, DropReason::NetworkAclIngress)
-        ));
-        assert!(agree(dropped, failed(ErrorKind::TimedOut, None)));
-        assert!(!agree(dropped, failed(ErrorKind::Refused, None)));
-        let refused = says(ReachOutcome::Refused);
-        assert!(agree(refused, failed(ErrorKind::Refused, None)));
-        assert!(!agree(refused, failed(ErrorKind::TimedOut, None)));
-        let nowhere = says(ReachOutcome::NetworkUnreachable);
-        assert!(agree(nowhere, failed(ErrorKind::NetworkUnreachable, None)));
-        assert!(!agree(
-            says(ReachOutcome::Reached),
-            by(Leg::Forward, reason)
-        ));
     }
 }

@@ -120,13 +120,6 @@ fn quantities_need_units_and_sense() {
 }
 
 #[test]
-fn what_is_not_simulated_is_refused() {
-    let home = home();
-    let said = broken(&home, "zone = \"b\"", "zone = \"internet\"");
-    assert_says(&said, &["client", "internet", "not simulated"]);
-}
-
-#[test]
 fn an_unknown_instance_type_is_refused() {
     let home = home();
     let said = broken(&home, "m5.large", "m5.lrage");

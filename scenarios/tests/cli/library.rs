@@ -62,8 +62,8 @@ const INVERTED: [Inverted; 12] = [
     },
     Inverted {
         scenario: "fargate-shares-no-instance.toml",
-        from: "name = \"web\"\ntask_definition = \"web.json\"",
-        to: "name = \"web\"\ntask_definition = \"web.json\"\nmode = \"awsvpc\"",
+        from: "[[service]]",
+        to: "[[service]]\nmode = \"awsvpc\"",
         fails: "on Fargate it is not",
     },
     Inverted {
@@ -129,6 +129,25 @@ fn every_claim_holds() {
 }
 
 #[test]
+fn rules_and_packets_agree_about_every_claim() {
+    let home = home();
+    for name in scenarios() {
+        let output = home.succeed(&format!("reach {name} --simulate all --json"));
+        let document: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
+        let modes = document["modes"].as_object().unwrap();
+        for (mode, found) in modes
+            .iter()
+            .filter(|(_, found)| found["deployable"] == true)
+        {
+            let tried = &found["simulated"];
+            assert!(tried["probes"].as_u64() > Some(0), "{name}, {mode}");
+            assert_eq!(tried["probes"], tried["possible"], "{name}, {mode}");
+            assert_eq!(tried["probes"], tried["agreed"], "{name}, {mode}");
+        }
+    }
+}
+
+#[test]
 fn every_claim_fails_when_its_rule_is_turned_around() {
     let home = home();
     for Inverted {
@@ -140,7 +159,7 @@ fn every_claim_fails_when_its_rule_is_turned_around() {
     {
         let text = fs::read_to_string(claims().join(scenario)).unwrap();
         assert!(text.contains(from), "{scenario} says {from:?}");
-        fs::write(home.path().join(scenario), text.replacen(from, to, 1)).unwrap();
+        fs::write(home.path().join(scenario), text.replace(from, to)).unwrap();
         let output = home.run(&format!("compare {scenario} --check --out out"));
         assert_eq!(
             output.status.code(),
