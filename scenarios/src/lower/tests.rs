@@ -89,7 +89,7 @@ fn the_third_task_on_a_static_port_is_refused_in_the_words_of_ecs() {
     assert!(lowered(&with_count(fixed, 2), Mode::Bridge).is_ok());
     let refusal = lowered(&with_count(fixed, 3), Mode::Bridge).unwrap_err();
     assert_eq!(refusal.code, "RESOURCE:PORTS");
-    insta::assert_snapshot!(refusal.message, @"(service web) was unable to place task web/2 because no container instance met all of its requirements. The closest matching (container-instance i/0) is already using a port required by your task. Task web/2: host port 80/tcp is already in use by task web/0 (RESOURCE:PORTS)");
+    insta::assert_snapshot!(refusal.message, @"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance i/0) is already using a port required by your task. Task web/2: host port 80/tcp is already in use by task web/0 (RESOURCE:PORTS)");
     // Host mode takes the container's port on the instance; awsvpc does not.
     assert_eq!(
         lowered(&with_count(fixed, 3), Mode::Host).unwrap_err().code,
