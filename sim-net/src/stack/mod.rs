@@ -52,6 +52,9 @@
 //! 13. *A random number for each connection comes from the interface*: see [`StackWorker`].
 //! 14. *Three repeated acknowledgements of everything but the FIN stop the FIN's timer*: they are
 //!     not shown (`connection`).
+//! 15. *How much a receiver leaves unacknowledged is measured by what the peer could take, not by
+//!     what it sends*: smoltcp is told of no larger segment than this side's route carries
+//!     (`connection/handshake`).
 
 mod bound;
 mod clock;

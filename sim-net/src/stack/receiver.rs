@@ -5,7 +5,8 @@
 //! second segment, for something to send, or for the delayed-acknowledgement timer.
 //! Source: Linux 6.18, `net/ipv4/tcp_input.c`, `tcp_event_data_recv`, and `tcp_output.c`,
 //! `tcp_event_data_sent` (specified). Not modelled: that Linux returns to quick acknowledgements
-//! after a pause.
+//! after a pause,
+//! nor that it counts in segments as they arrive where those are not full.
 
 use super::pattern;
 

@@ -105,6 +105,26 @@ impl Options {
     }
 }
 
+/// Lowers the largest segment that a SYN names to `mss` octets, if it names more.
+pub(super) fn limit_mss(packet: &mut [u8], mss: usize) {
+    let mut at = transport(packet) + TCP;
+    let header = transport(packet) + usize::from(packet[at - TCP + 12] >> 4) * 4;
+    let end = header.min(packet.len());
+    while at < end {
+        at += match packet[at..end] {
+            [1, ..] => 1,
+            [2, 4, high, low, ..] => {
+                let named = u16::from_be_bytes([high, low]);
+                let limited = u16::try_from(mss).map_or(named, |mss| mss.min(named));
+                packet[at + 2..at + 4].copy_from_slice(&limited.to_be_bytes());
+                return;
+            }
+            [kind, len, ..] if kind > 1 && len >= 2 => usize::from(len),
+            _ => return,
+        };
+    }
+}
+
 /// Adds `by` to the sequence number, modulo 2^32.
 pub(super) fn shift_seq(packet: &mut [u8], by: u32) {
     let at = transport(packet) + 4;
@@ -153,4 +173,47 @@ pub(super) fn envelope(from: SocketAddrV4, to: SocketAddrV4) -> [u8; PURE_ACK] {
 pub(super) fn after(a: u32, b: u32) -> bool {
     let ahead = a.wrapping_sub(b);
     ahead != 0 && ahead < 1 << 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A SYN with these options.
+    fn syn(options: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; IP + TCP];
+        packet[0] = 0x45;
+        packet[IP + 12] = u8::try_from((TCP + options.len()) / 4 * 16).expect("few options");
+        packet[IP + 13] = SYN;
+        packet.extend_from_slice(options);
+        packet
+    }
+
+    #[test]
+    fn a_syns_largest_segment_is_lowered_and_never_raised() {
+        // One octet of nothing, a window scale of 7, and 8961 octets.
+        let options = [1, 3, 3, 7, 2, 4, 0x23, 0x01, 4, 2, 0, 0];
+        for (limit, named) in [(1460, 1460), (8961, 8961), (65_495, 8961), (70_000, 8961)] {
+            let mut packet = syn(&options);
+            limit_mss(&mut packet, limit);
+            assert_eq!(Options::read(&packet).mss, Some(named));
+            assert_eq!(Options::read(&packet).window_scale, Some(7));
+        }
+    }
+
+    #[test]
+    fn options_that_name_none_or_end_early_stay_as_they_are() {
+        let ends: [&[u8]; 5] = [
+            &[],
+            &[0, 2, 4, 9],
+            &[1, 1, 1, 2],
+            &[3, 0, 2, 4],
+            &[1, 1, 8, 90],
+        ];
+        for options in ends {
+            let mut packet = syn(options);
+            limit_mss(&mut packet, 100);
+            assert_eq!(packet, syn(options));
+        }
+    }
 }

@@ -66,8 +66,9 @@ fn a_flow_keeps_its_order_whichever_core_makes_its_segments() {
                 newest = Some(seq);
             }
             let bytes = outcome.workloads[0].bytes;
+            // What one core sends that takes an acknowledgement for every second segment.
             assert!(
-                bytes > 70_000_000,
+                bytes > 55_000_000,
                 "{mode}, seed {seed}: {bytes} octets in 100 ms"
             );
         }

@@ -234,6 +234,46 @@ fn a_container_sends_no_larger_packets_than_its_own_link_carries() {
     );
 }
 
+/// Container and peer carry packets of different size, and answers of several segments have ends
+/// that wait for no acknowledgement. The modes differ by what their paths cost, which is microseconds.
+#[test]
+fn an_answer_of_several_segments_comes_as_soon_to_a_container_as_to_its_host() {
+    let median = |mode, inbound: bool, request, response| {
+        let mut plan = plan(vec![task("web/0", mode, 0, 8080)]);
+        let (from, to) = match inbound {
+            true => (Place::Host(0), target(app_of(0), 80)),
+            false => (app_of(0), target(Place::Host(0), 5432)),
+        };
+        let mut load = ping_pong(from, to, Protocol::Tcp, 0);
+        if let WorkloadKind::Request(load) = &mut load.kind {
+            load.load = Load::Open(Arrivals::Poisson {
+                mean_gap: SimDuration::from_ms(10),
+            });
+            load.connections = Connections::KeepAlive(2);
+            load.request = ByteSize::from_bytes(request);
+            load.response = ByteSize::from_bytes(response);
+        }
+        plan.workloads = vec![load];
+        plan.measure.warmup = SimDuration::from_ms(400);
+        plan.measure.duration = SimDuration::from_ms(1000);
+        let outcome = run(&plan);
+        assert!(outcome.workloads[0].ok > 60, "{}", outcome.workloads[0].ok);
+        assert_eq!(outcome.drops.total(), 0);
+        outcome.workloads[0].latency.value_at(0.5).expect("answers")
+    };
+    for (request, response) in [(1024, 4096), (4096, 1024), (200, 16_384), (200, 65_536)] {
+        for inbound in [false, true] {
+            let medians = [Mode::Host, Mode::Bridge, Mode::Awsvpc, Mode::Fargate]
+                .map(|mode| median(mode, inbound, request, response));
+            let slowest = medians.iter().max().expect("four modes");
+            assert!(
+                slowest - medians[0] < 300_000,
+                "{request} and {response} octets, inbound {inbound}: {medians:?} ns"
+            );
+        }
+    }
+}
+
 /// A core that took up a second pass before the first had ended told a server of a connection's data
 /// before it told of the connection.
 #[test]

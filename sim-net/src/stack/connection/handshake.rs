@@ -1,4 +1,10 @@
 //! How a connection begins, until it is established.
+//!
+//! **Largest segment.** smoltcp takes the largest segment that the peer's SYN names for what the
+//! peer sends, too: only more octets than that are acknowledged before the delay is over, and its
+//! windows grow and shrink by as much. Linux goes by the segments that arrive. A peer sends none
+//! that exceeds what either side takes, so smoltcp is shown the smaller of the two. Source: Linux
+//! 6.18, `net/ipv4/tcp_input.c`, `tcp_measure_rcv_mss` and `__tcp_ack_snd_check` (specified).
 
 use sim_core::SimTime;
 use smoltcp::iface::SocketSet;
@@ -36,9 +42,11 @@ impl Connection {
         socket.set_timeout(Some(timeout));
         socket.listen(local).expect("a new socket listens");
         let (at, meta) = (self.clock.read(now), self.meta(now));
-        let Origin::Passive { syn, .. } = &self.origin else {
+        let mss = self.sender.mss;
+        let Origin::Passive { syn, .. } = &mut self.origin else {
             unreachable!("only a passive connection accepts");
         };
+        segment::limit_mss(syn, mss);
         let mut replies = Vec::new();
         seeded.ingress(at, syn, &mut self.sockets, meta, &mut replies);
         self.on_peer_syn();
@@ -86,6 +94,9 @@ impl Connection {
         let mut copy = std::mem::take(port.scratch);
         copy.clear();
         copy.extend_from_slice(packet);
+        if segment.has(segment::SYN) {
+            segment::limit_mss(&mut copy, self.sender.mss);
+        }
         if segment.has(segment::ACK) {
             let ack = segment.ack.wrapping_sub(self.sender.priming);
             segment::set_ack(&mut copy, ack);

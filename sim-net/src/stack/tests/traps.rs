@@ -239,6 +239,47 @@ fn trap_12_no_packet_exceeds_the_mtu_and_full_ones_reach_it() {
     }
 }
 
+/// Otherwise a receiver with the smaller MTU would sit on whole answers, the sender's tail-loss
+/// probe would take that for a loss, and every answer after it would meet a window of two segments.
+#[test]
+fn trap_15_every_second_full_segment_is_acknowledged_at_once_whatever_the_peers_mtu() {
+    let config = StackConfig {
+        quick_acks: 0,
+        ..StackConfig::default()
+    };
+    for (mtus, full) in [
+        ([1500, 1500], 1460),
+        ([1500, 9001], 1460),
+        ([9001, 1500], 1460),
+        ([9001, 9001], 8961),
+    ] {
+        let mut net = Net::with(MS, config.clone());
+        let mtu = |host: usize| SocketOptions {
+            mtu: mtus[host],
+            ..options()
+        };
+        let stack = &mut net.hosts[SERVER].stack;
+        stack
+            .listen(app(SERVER), None, 80, mtu(SERVER), 9)
+            .expect("free");
+        let client = net.connect_with(mtu(CLIENT));
+        net.run_for(MS * 50);
+        let server = net.accepted().expect("nothing was lost");
+        for (from, conn) in [(CLIENT, client), (SERVER, server)] {
+            for sent in [full + 1, 2 * full, 2 * full + 1, 4096, 10 * full - 1] {
+                net.send_all(from, conn, sent as u64, false);
+                net.run_for(MS * 2);
+                let delayed = net.hosts[from].stack.unacknowledged(conn);
+                let what = format!("{sent} octets from {from}, {mtus:?}: {delayed} wait");
+                assert!(delayed <= full, "{what}");
+                net.run_for(MS * 50);
+                assert_eq!(net.hosts[from].stack.unacknowledged(conn), 0, "{what}");
+            }
+            assert_eq!(net.hosts[from].stack.retransmissions(conn), 0);
+        }
+    }
+}
+
 #[test]
 fn a_short_segment_waits_for_another_unless_nodelay_is_set() {
     for (nodelay, at_once) in [(true, vec![100, 100]), (false, vec![100])] {
