@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use proptest::prelude::*;
+use sim_core::SimTime;
 use sim_net::headers::Protocol;
 use sim_net::plan::{
     DockerPlan, HostLocation, HostPlan, InstancePlan, ListenerPlan, MetadataPlan, Mode, Place,
@@ -24,6 +25,8 @@ struct Rule {
     protocol: usize,
     ports: usize,
     peer: usize,
+    /// Whether it is there before the moment of evaluation, and from then on.
+    there: (bool, bool),
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +58,9 @@ struct Instance {
     group: usize,
     check: bool,
     docker: [bool; 4],
+    /// Whether Docker runs; it does where a bridge task is.
+    has_docker: bool,
+    trunking: bool,
     metadata: [bool; 3],
     hop_limit: u8,
 }
@@ -79,7 +85,13 @@ pub(crate) struct Draw {
     nat_gateways: Vec<(usize, bool)>,
     /// Both ends, and whether it is active.
     peerings: Vec<(usize, usize, bool)>,
-    endpoint: Option<usize>,
+    /// VPC and prefix list.
+    endpoints: Vec<(usize, usize)>,
+    /// Whether the last VPC has the range of the first, if no peering connection says otherwise.
+    same_range: bool,
+    /// Whether port ranges begin and end among the ports that clients and NAT gateways take: what
+    /// passes with some of them only is said not to pass, and may.
+    pub(crate) cut: bool,
     hosts: Vec<Host>,
     instances: Vec<Instance>,
     tasks: Vec<Task>,
@@ -87,19 +99,36 @@ pub(crate) struct Draw {
 
 fn rule() -> impl Strategy<Value = Rule> {
     let allow = prop::bool::weighted(0.8);
-    (allow, 0..4_usize, 0..6_usize, 0..8_usize).prop_map(|(allow, protocol, ports, peer)| Rule {
-        allow,
-        protocol,
-        ports,
-        peer,
-    })
+    let there = prop_oneof![
+        4 => Just((true, true)),
+        1 => Just((true, false)),
+        1 => Just((false, true)),
+    ];
+    (allow, 0..4_usize, 0..8_usize, 0..8_usize, there).prop_map(
+        |(allow, protocol, ports, peer, there)| Rule {
+            allow,
+            protocol,
+            ports,
+            peer,
+            there,
+        },
+    )
 }
+
+const OPEN: Rule = Rule {
+    allow: true,
+    protocol: 0,
+    ports: 0,
+    peer: 0,
+    there: (true, true),
+};
 
 fn rules() -> impl Strategy<Value = [Vec<Rule>; 2]> {
     let one = || {
         prop_oneof![
-            2 => Just(vec![Rule { allow: true, protocol: 0, ports: 0, peer: 0 }]),
-            3 => prop::collection::vec(rule(), 0..4),
+            4 => Just(vec![OPEN]),
+            1 => Just(vec![Rule { there: (true, false), ..OPEN }, Rule { protocol: 1, ..OPEN }]),
+            6 => prop::collection::vec(rule(), 0..4),
         ]
     };
     [one(), one()]
@@ -117,7 +146,7 @@ fn subnet() -> impl Strategy<Value = Subnet> {
 
 fn any_host() -> impl Strategy<Value = Host> {
     (
-        0..6_usize,
+        0..7_usize,
         any::<bool>(),
         0..5_usize,
         prop::bool::weighted(0.2),
@@ -145,13 +174,16 @@ fn any_instance() -> impl Strategy<Value = Instance> {
         any::<bool>(),
         0..5_usize,
         [often(), often(), often(), prop::bool::weighted(0.5)],
+        (often(), any::<bool>()),
         [often(), often(), prop::bool::weighted(0.5)],
         1..3_u8,
         prop::bool::weighted(0.5),
     )
         .prop_map(
-            |(subnet, public, group, docker, metadata, hop_limit, check)| Instance {
+            |(subnet, public, group, docker, has, metadata, hop_limit, check)| Instance {
                 check,
+                has_docker: has.0,
+                trunking: has.1,
                 subnet,
                 public,
                 group,
@@ -187,20 +219,27 @@ pub(crate) fn any_world() -> impl Strategy<Value = Draw> {
         prop::collection::vec(rules(), 3),
         prop::collection::vec((0..4_usize, most()), 0..3),
         prop::collection::vec((0..3_usize, 0..3_usize, most()), 0..3),
-        prop::option::of(0..3_usize),
+        (
+            prop::collection::vec((0..3_usize, 0..2_usize), 0..3),
+            prop::bool::weighted(0.4),
+            prop::bool::weighted(0.2),
+        ),
         prop::collection::vec(any_host(), 1..4),
         prop::collection::vec(any_instance(), 1..3),
         prop::collection::vec(any_task(), 1..5),
     )
         .prop_map(
-            |(vpcs, subnets, groups, nat_gateways, peerings, endpoint, hosts, instances, tasks)| {
+            |(vpcs, subnets, groups, nat_gateways, peerings, others, hosts, instances, tasks)| {
+                let (endpoints, same_range, cut) = others;
                 Draw {
                     vpcs,
                     subnets,
                     groups,
                     nat_gateways,
                     peerings,
-                    endpoint,
+                    endpoints,
+                    same_range,
+                    cut,
                     hosts,
                     instances,
                     tasks,
@@ -218,10 +257,10 @@ fn protocol(number: usize) -> Option<Protocol> {
     }
 }
 
-/// No range begins or ends among the ports that clients and NAT gateways take: what passes with
-/// some of them only is said not to pass, and may.
-fn ports(number: usize) -> RangeInclusive<u16> {
+fn ports(number: usize, cut: bool) -> RangeInclusive<u16> {
     match number {
+        6 if cut => 1024..=40_000,
+        7 if cut => 33_000..=u16::MAX,
         0 => 0..=u16::MAX,
         1 => 80..=80,
         2 => 1024..=u16::MAX,
@@ -243,7 +282,17 @@ fn cidr(number: usize) -> ipnet::Ipv4Net {
     text.parse().expect("a network")
 }
 
-const LIST: &str = "203.0.113.0/24";
+const LISTS: [&str; 2] = ["203.0.113.0/24", "192.0.2.128/25"];
+
+/// The moment of evaluation, before which nothing but the first attempt is made.
+pub(crate) const CHANGE: SimTime = SimTime::from_ps(1);
+
+fn lifetime((before, after): (bool, bool)) -> Lifetime {
+    Lifetime {
+        from: if before { SimTime::ZERO } else { CHANGE },
+        until: if after { SimTime::MAX } else { CHANGE },
+    }
+}
 
 fn public(has_one: bool) -> PublicAddress {
     if has_one {
@@ -288,6 +337,26 @@ impl Draw {
         number % self.vpcs.len()
     }
 
+    /// The second octet of the range of a VPC.
+    fn range(&self, vpc: usize) -> usize {
+        let last = self.vpcs.len() - 1;
+        let peered =
+            |&(a, b, _): &(usize, usize, bool)| [a, b].map(|v| self.vpc(v)).contains(&last);
+        if vpc == last && self.same_range && !self.peerings.iter().any(peered) {
+            0
+        } else {
+            vpc
+        }
+    }
+
+    /// The range of a subnet: its number among those of its VPC.
+    fn cidr(&self, index: usize) -> String {
+        let vpc = |subnet: &Subnet| self.vpc(subnet.vpc);
+        let (before, own) = (&self.subnets[..index], vpc(&self.subnets[index]));
+        let number = before.iter().filter(|subnet| vpc(subnet) == own).count();
+        format!("10.{}.{number}.0/24", self.range(own))
+    }
+
     fn groups(&self, number: usize) -> Vec<usize> {
         match number {
             3 => vec![0, 1],
@@ -308,7 +377,11 @@ impl Draw {
             region.vpcs.push(VpcPlan {
                 id,
                 name,
-                cidrs: vec![format!("10.{index}.0.0/16").parse().expect("a network")],
+                cidrs: vec![
+                    format!("10.{}.0.0/16", self.range(index))
+                        .parse()
+                        .expect("a network"),
+                ],
                 dns_support,
             });
             if internet {
@@ -319,11 +392,13 @@ impl Draw {
                     .push(InternetGatewayPlan { vpc, id, name });
             }
         }
-        region.prefix_lists.push(PrefixListPlan {
-            id: "pl-0".into(),
-            name: "com.amazonaws.s3".into(),
-            cidrs: vec![LIST.parse().expect("a network")],
-        });
+        for (index, list) in LISTS.iter().enumerate() {
+            region.prefix_lists.push(PrefixListPlan {
+                id: format!("pl-{index}"),
+                name: format!("com.amazonaws.s{index}"),
+                cidrs: vec![list.parse().expect("a network")],
+            });
+        }
         self.gateways(&mut region);
         for (index, group) in self.groups.iter().enumerate() {
             let (id, name) = named("sg", index);
@@ -364,13 +439,13 @@ impl Draw {
                 active,
             });
         }
-        if let Some(vpc) = self.endpoint {
-            let (id, name) = named("vpce", 0);
+        for (index, &(vpc, prefix_list)) in self.endpoints.iter().enumerate() {
+            let (id, name) = named("vpce", index);
             region.gateway_endpoints.push(GatewayEndpointPlan {
                 vpc: self.vpc(vpc),
                 id,
                 name,
-                prefix_list: 0,
+                prefix_list,
             });
         }
     }
@@ -378,7 +453,7 @@ impl Draw {
     fn rule(&self, rule: Rule) -> RulePlan {
         let peer = match rule.peer {
             6 => PeerPlan::Group(rule.ports % self.groups.len()),
-            7 => PeerPlan::PrefixList(0),
+            7 => PeerPlan::PrefixList(rule.ports % LISTS.len()),
             number => PeerPlan::Cidr(cidr(number)),
         };
         RulePlan {
@@ -387,10 +462,10 @@ impl Draw {
             ports: if rule.protocol == 3 {
                 0..=u16::MAX
             } else {
-                ports(rule.ports)
+                ports(rule.ports, self.cut)
             },
             peer,
-            lifetime: Lifetime::ALWAYS,
+            lifetime: lifetime(rule.there),
         }
     }
 
@@ -425,10 +500,10 @@ impl Draw {
                     ports: if rule.protocol == 3 {
                         0..=u16::MAX
                     } else {
-                        ports(rule.ports)
+                        ports(rule.ports, self.cut)
                     },
                     cidr: cidr(rule.peer),
-                    lifetime: Lifetime::ALWAYS,
+                    lifetime: lifetime(rule.there),
                 };
                 numbered.map(entry).collect()
             };
@@ -445,7 +520,7 @@ impl Draw {
             vpc,
             id: id("subnet"),
             name: id("subnet"),
-            cidr: format!("10.{vpc}.{index}.0/24").parse().expect("a network"),
+            cidr: self.cidr(index).parse().expect("a network"),
             zone: index % 2,
             route_table,
             network_acl,
@@ -462,7 +537,7 @@ impl Draw {
     ) -> Option<RoutePlan> {
         let destination = match to {
             0..3 => RouteDestination::Cidr(cidr(0)),
-            3 => RouteDestination::PrefixList(0),
+            3 => RouteDestination::PrefixList(target % LISTS.len()),
             4 => RouteDestination::Cidr("198.19.0.0/16".parse().expect("a network")),
             5 => RouteDestination::Cidr("10.0.0.0/15".parse().expect("a network")),
             other => {
@@ -471,6 +546,13 @@ impl Draw {
             }
         };
         let some = |list: usize| list.checked_sub(1).map(|most| (to + target) % (most + 1));
+        let endpoint = some(region.gateway_endpoints.len()).filter(|_| target == 6);
+        let destination = match endpoint {
+            Some(endpoint) if to >= 3 => {
+                RouteDestination::PrefixList(region.gateway_endpoints[endpoint].prefix_list)
+            }
+            _ => destination,
+        };
         let target = match target {
             0..2 => {
                 let own = region.internet_gateways.iter().position(|g| g.vpc == vpc);
@@ -478,7 +560,7 @@ impl Draw {
             }
             2..4 => RouteTarget::NatGateway(some(region.nat_gateways.len())?),
             4..6 => RouteTarget::Peering(some(region.peerings.len())?),
-            6 => RouteTarget::GatewayEndpoint(some(region.gateway_endpoints.len())?),
+            6 => RouteTarget::GatewayEndpoint(endpoint?),
             7 => RouteTarget::Blackhole,
             _ => RouteTarget::Unmodelled("tgw-0".into()),
         };
@@ -493,11 +575,16 @@ impl Draw {
         let [userland_proxy, icc, br_netfilter, hairpin] = drawn.docker;
         let [enabled, tokens_required, blocked_for_tasks] = drawn.metadata;
         let subnet = drawn.subnet % self.subnets.len();
+        let here = |task: &Task| task.instance % self.instances.len() == index;
+        let bridge = self
+            .tasks
+            .iter()
+            .any(|task| here(task) && Mode::ALL[task.mode] == Mode::Bridge);
         InstancePlan {
             security_groups: self.groups(drawn.group),
             public_address: public(drawn.public),
             docker: DockerPlan {
-                enabled: true,
+                enabled: drawn.has_docker || bridge,
                 userland_proxy,
                 icc,
                 br_netfilter,
@@ -511,6 +598,7 @@ impl Draw {
                 blocked_for_tasks,
             },
             source_dest_check: drawn.check,
+            trunking: drawn.trunking,
             ..instance(&format!("i-{index}"), subnet, "ideal")
         }
     }
@@ -519,6 +607,7 @@ impl Draw {
         let location = match drawn.at {
             4 => HostLocation::Internet,
             5 => HostLocation::Service(0),
+            6 => HostLocation::Service(1),
             subnet => HostLocation::Subnet(subnet % self.subnets.len()),
         };
         let inside = location.subnet().is_some();
@@ -535,11 +624,10 @@ impl Draw {
             default_route: drawn.default_route,
             routes: match location {
                 HostLocation::Subnet(subnet) if drawn.route => {
-                    let vpc = self.vpc(self.subnets[subnet].vpc);
-                    let subnet = u8::try_from(subnet).expect("a few subnets");
-                    let vpc = u8::try_from(vpc).expect("a few VPCs");
                     let docker = "172.17.0.0/16".parse().expect("a network");
-                    vec![(docker, std::net::Ipv4Addr::new(10, vpc, subnet, 4))]
+                    let net: ipnet::Ipv4Net = self.cidr(subnet).parse().expect("a network");
+                    let first = net.hosts().nth(3).expect("it has 254 addresses");
+                    vec![(docker, first)]
                 }
                 _ => Vec::new(),
             },
