@@ -264,6 +264,74 @@ fn nat_gateways_that_lead_to_each_other_end_with_the_time_to_live() {
     assert_eq!(found, "ttl_exceeded");
 }
 
+/// Found by random worlds: it was too many mappings to remember, and the verdict undetermined.
+#[test]
+fn an_answer_that_goes_round_between_nat_gateways_ends_with_the_time_to_live() {
+    let mut plan = hairpin(2);
+    let region = &mut plan.region;
+    region.prefix_lists.push(sim_net::vpc::PrefixListPlan {
+        id: "pl-0".into(),
+        name: "s3".into(),
+        cidrs: vec!["203.0.113.0/24".parse().expect("a network")],
+    });
+    region
+        .gateway_endpoints
+        .push(sim_net::vpc::GatewayEndpointPlan {
+            vpc: 0,
+            id: "vpce-0".into(),
+            name: "s3".into(),
+            prefix_list: 0,
+        });
+    plan.hosts.push(HostPlan {
+        location: HostLocation::Service(0),
+        security_groups: Vec::new(),
+        ..crate::support::host("s3", 0)
+    });
+    plan.listeners.push(sim_net::plan::ListenerPlan {
+        target: crate::support::target(Place::Instance(0), 9100),
+        protocol: Protocol::Udp,
+    });
+    let found = verdict_of(&plan, Place::Host(1), [10, 0, 0, 4], 9100, Protocol::Udp);
+    assert_eq!(found, "ttl_exceeded");
+}
+
+/// The answer comes back from a NAT gateway, and the client's group is asked about it.
+#[test]
+fn a_group_that_lets_some_of_a_clients_ports_in_lets_no_unasked_answer_in() {
+    let mut plan = hairpin(1);
+    let region = &mut plan.region;
+    region.nat_gateways[0].subnet = 0;
+    let detour = sim_net::vpc::RoutePlan {
+        destination: sim_net::vpc::RouteDestination::Cidr(region.subnets[0].cidr),
+        target: RouteTarget::NatGateway(0),
+        propagated: false,
+    };
+    region.route_tables[1].routes.push(detour);
+    let mut group = region.security_groups[0].clone();
+    group.ingress[0].protocol = Some(Protocol::Udp);
+    region.security_groups.push(group);
+    plan.instances[0].subnet = 1;
+    plan.hosts[0].location = HostLocation::Subnet(0);
+    plan.hosts[0].security_groups = vec![1];
+    plan.listeners.push(sim_net::plan::ListenerPlan {
+        target: crate::support::target(Place::Instance(0), 9100),
+        protocol: Protocol::Udp,
+    });
+    let code = |ports: std::ops::RangeInclusive<u16>| {
+        let mut plan = plan.clone();
+        plan.region.security_groups[1].ingress[0].ports = ports;
+        let evaluator = Evaluator::new(&plan).expect("the plan is sound");
+        let server = evaluator.own_addr(Place::Instance(0)).expect("it has one");
+        let to = std::net::SocketAddrV4::new(server, 9100);
+        let verdict = evaluator.decide(Place::Host(0), to, Protocol::Udp);
+        verdict.outcome.code()
+    };
+    assert_ne!(code(1_024..=u16::MAX), "security_group_ingress");
+    for part in [1_024..=40_000, 33_000..=u16::MAX] {
+        assert_eq!(code(part), "security_group_ingress");
+    }
+}
+
 /// Found by random worlds: the gateway took the answer for a question, and its own port for the
 /// answer to it.
 #[test]
