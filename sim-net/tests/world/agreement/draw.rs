@@ -89,6 +89,10 @@ pub(crate) struct Draw {
     endpoints: Vec<(usize, usize)>,
     /// Whether the last VPC has the range of the first, if no peering connection says otherwise.
     same_range: bool,
+    /// Whether the last VPC has the range of `docker0`.
+    shadowed: bool,
+    /// Whether VPCs have a second range, in which every other subnet is.
+    second_range: bool,
     /// Whether port ranges begin and end among the ports that clients and NAT gateways take: what
     /// passes with some of them only is said not to pass, and may.
     pub(crate) cut: bool,
@@ -223,6 +227,8 @@ pub(crate) fn any_world() -> impl Strategy<Value = Draw> {
             prop::collection::vec((0..3_usize, 0..2_usize), 0..3),
             prop::bool::weighted(0.4),
             prop::bool::weighted(0.2),
+            prop::bool::weighted(0.2),
+            prop::bool::weighted(0.2),
         ),
         prop::collection::vec(any_host(), 1..4),
         prop::collection::vec(any_instance(), 1..3),
@@ -230,7 +236,7 @@ pub(crate) fn any_world() -> impl Strategy<Value = Draw> {
     )
         .prop_map(
             |(vpcs, subnets, groups, nat_gateways, peerings, others, hosts, instances, tasks)| {
-                let (endpoints, same_range, cut) = others;
+                let (endpoints, same_range, shadowed, second_range, cut) = others;
                 Draw {
                     vpcs,
                     subnets,
@@ -239,6 +245,8 @@ pub(crate) fn any_world() -> impl Strategy<Value = Draw> {
                     peerings,
                     endpoints,
                     same_range,
+                    shadowed,
+                    second_range,
                     cut,
                     hosts,
                     instances,
@@ -281,6 +289,9 @@ fn cidr(number: usize) -> ipnet::Ipv4Net {
     };
     text.parse().expect("a network")
 }
+
+/// The first two octets of the range of `docker0`.
+const DOCKER: &str = "172.17";
 
 const LISTS: [&str; 2] = ["203.0.113.0/24", "192.0.2.128/25"];
 
@@ -337,16 +348,19 @@ impl Draw {
         number % self.vpcs.len()
     }
 
-    /// The second octet of the range of a VPC.
-    fn range(&self, vpc: usize) -> usize {
+    /// The first two octets of the ranges of a VPC.
+    fn ranges(&self, vpc: usize) -> Vec<String> {
         let last = self.vpcs.len() - 1;
         let peered =
             |&(a, b, _): &(usize, usize, bool)| [a, b].map(|v| self.vpc(v)).contains(&last);
-        if vpc == last && self.same_range && !self.peerings.iter().any(peered) {
-            0
-        } else {
-            vpc
-        }
+        let same = self.same_range && !self.peerings.iter().any(peered);
+        let first = match vpc == last {
+            true if self.shadowed => DOCKER.into(),
+            true if same => "10.0".into(),
+            _ => format!("10.{vpc}"),
+        };
+        let second = self.second_range.then(|| format!("100.{}", 64 + vpc));
+        std::iter::once(first).chain(second).collect()
     }
 
     /// The range of a subnet: its number among those of its VPC.
@@ -354,7 +368,8 @@ impl Draw {
         let vpc = |subnet: &Subnet| self.vpc(subnet.vpc);
         let (before, own) = (&self.subnets[..index], vpc(&self.subnets[index]));
         let number = before.iter().filter(|subnet| vpc(subnet) == own).count();
-        format!("10.{}.{number}.0/24", self.range(own))
+        let ranges = self.ranges(own);
+        format!("{}.{number}.0/24", ranges[number % ranges.len()])
     }
 
     fn groups(&self, number: usize) -> Vec<usize> {
@@ -377,11 +392,16 @@ impl Draw {
             region.vpcs.push(VpcPlan {
                 id,
                 name,
-                cidrs: vec![
-                    format!("10.{}.0.0/16", self.range(index))
-                        .parse()
-                        .expect("a network"),
-                ],
+                cidrs: self
+                    .ranges(index)
+                    .iter()
+                    .map(|range| match range.as_str() {
+                        // Or the resolver would have the address of a container.
+                        DOCKER => "172.16.0.0/15".into(),
+                        range => format!("{range}.0.0/16"),
+                    })
+                    .map(|range| range.parse().expect("a network"))
+                    .collect(),
                 dns_support,
             });
             if internet {
@@ -476,12 +496,12 @@ impl Draw {
             let drawn = routes
                 .iter()
                 .filter_map(|&(to, target)| self.route(to, target, vpc, region));
-            let local = RoutePlan {
-                destination: RouteDestination::Cidr(region.vpcs[vpc].cidrs[0]),
+            let local = region.vpcs[vpc].cidrs.iter().map(|cidr| RoutePlan {
+                destination: RouteDestination::Cidr(*cidr),
                 target: RouteTarget::Local,
                 propagated: false,
-            };
-            let routes = std::iter::once(local).chain(drawn).collect();
+            });
+            let routes = local.chain(drawn).collect();
             region.route_tables.push(RouteTablePlan {
                 vpc,
                 id: id("rtb"),
@@ -541,8 +561,8 @@ impl Draw {
             4 => RouteDestination::Cidr("198.19.0.0/16".parse().expect("a network")),
             5 => RouteDestination::Cidr("10.0.0.0/15".parse().expect("a network")),
             other => {
-                let net = format!("10.{}.0.0/16", (vpc + other) % 3);
-                RouteDestination::Cidr(net.parse().expect("a network"))
+                let to = &region.vpcs[self.vpc(vpc + other)];
+                RouteDestination::Cidr(to.cidrs[other % to.cidrs.len()])
             }
         };
         let some = |list: usize| list.checked_sub(1).map(|most| (to + target) % (most + 1));
