@@ -76,7 +76,9 @@ fn attempts(plan: &Plan, evaluator: &Evaluator) -> Vec<ProbePlan> {
     found.into_iter().map(probe).collect()
 }
 
-/// Whether something was said not to pass that passes with some of a client's ports.
+/// Whether something was said not to pass that passes with some of a client's ports. A datagram from
+/// some of them may also look like the answer to an untracked flow, and then the error that refuses it
+/// has no flow to pass with.
 fn may_pass(evaluator: &Evaluator, probe: &ProbePlan) -> bool {
     let ProbeAddress::Literal(addr) = probe.to else {
         return false;
@@ -89,10 +91,13 @@ fn may_pass(evaluator: &Evaluator, probe: &ProbePlan) -> bool {
         DropReason::SecurityGroupEgress,
         DropReason::SecurityGroupIngress,
     ];
-    verdict.leg == Leg::Return
-        && hedged
-            .iter()
-            .any(|reason| verdict.outcome == ReachOutcome::Dropped(*reason))
+    let refused = verdict.outcome == ReachOutcome::Refused && probe.protocol == Protocol::Udp;
+    let returns = verdict.leg == Leg::Return;
+    refused
+        || returns
+            && hedged
+                .iter()
+                .any(|reason| verdict.outcome == ReachOutcome::Dropped(*reason))
 }
 
 /// Simulates attempts in a drawn world and compares them with the evaluation. Of a world in which a
