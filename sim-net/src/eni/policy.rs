@@ -133,7 +133,7 @@ impl Policy {
                 }
                 return decision;
             }
-            place = flow.place.take();
+            place = flow.place;
         }
         let decision = self.by_rules(direction, packet, tuple, flags, now);
         let (rule, untracked) = match decision {
