@@ -403,17 +403,23 @@ impl Addresses {
             .map(|i| i.addr)
     }
 
-    /// The private addresses of the interfaces that track all their flows, sorted.
-    pub(super) fn always_tracked(&self, plan: &Plan) -> Arc<[Ipv4Addr]> {
-        let mut addrs: Vec<_> = plan
-            .hosts
-            .iter()
-            .zip(&self.hosts)
+    /// For each VPC, the addresses by which it knows the interfaces that track all their flows,
+    /// sorted: private ones of its own and of its peers, and public ones.
+    pub(super) fn always_tracked(&self, plan: &Plan) -> Vec<Arc<[Ipv4Addr]>> {
+        let region = &plan.region;
+        let hosts = plan.hosts.iter().zip(&self.hosts);
+        let always: Vec<_> = hosts
             .filter(|(host, _)| host.always_tracked)
-            .map(|(_, interface)| interface.addr)
+            .filter_map(|(_, interface)| Some((region.subnets[interface.subnet?].vpc, interface)))
             .collect();
-        addrs.sort_unstable();
-        addrs.into()
+        let known = |vpc| {
+            let private = always.iter().filter(move |(of, _)| region.joins(vpc, *of));
+            let public = always.iter().filter_map(|(_, interface)| interface.public);
+            let mut addrs: Vec<_> = private.map(|(_, i)| i.addr).chain(public).collect();
+            addrs.sort_unstable();
+            addrs.into()
+        };
+        (0..region.vpcs.len()).map(known).collect()
     }
 
     pub(super) fn fabric(&self, plan: &Plan) -> Result<Fabric, FabricError> {

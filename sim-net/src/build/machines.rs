@@ -34,7 +34,8 @@ struct Factory<'a> {
     addresses: &'a Addresses,
     fabric: &'a Arc<Fabric>,
     rules: &'a [Option<Arc<EniRules>>],
-    always_tracked: Arc<[Ipv4Addr]>,
+    /// By the index of the VPC.
+    always_tracked: Vec<Arc<[Ipv4Addr]>>,
     streams: Streams,
     records: &'a [WorkloadRecord],
 }
@@ -262,7 +263,6 @@ impl Factory<'_> {
         // The link-layer address is given when the interface is attached.
         let mut plan = EniPlan::vpc(interface.addr, Mac::default());
         plan.rules = self.rules[interface.endpoint.index()].clone();
-        plan.auto_tracking.peers = self.always_tracked.clone();
         plan.flow_limit = bandwidth.and_then(|b| self.flow_limit(interface, b));
         // Beyond the VPCs everybody is a neighbour.
         let mut subnet = Ipv4Net::default();
@@ -270,7 +270,9 @@ impl Factory<'_> {
             subnet = self.plan.region.subnets[index].cidr;
             plan.router = subnet.hosts().next();
             let routes = self.fabric.routes(index);
-            let vpc = &self.plan.region.vpcs[self.plan.region.subnets[index].vpc];
+            let vpc = self.plan.region.subnets[index].vpc;
+            plan.auto_tracking.peers = self.always_tracked[vpc].clone();
+            let vpc = &self.plan.region.vpcs[vpc];
             plan.amazon = vpc.resolver_address().map(|resolver| AmazonAccess {
                 resolver,
                 metadata_ttl: DEFAULT_TTL,

@@ -3,7 +3,9 @@
 //! A tracked flow is remembered from its first packet, and its packets pass both ways until it is
 //! forgotten, whatever the rules say. A flow is untracked if its rule allows any peer and the other
 //! direction allows any peer on all ports; it needs no memory, since the rules let every packet of
-//! it pass, and it costs none. When its rule is removed it stops at once, while a tracked flow goes on.
+//! it pass, and it counts among none. When its rule is removed it stops at once, while a tracked flow
+//! goes on. Where rules come and go an untracked flow is remembered as such, or its next packet would
+//! be taken to begin a tracked one, which the removed rule could no longer stop.
 //! Source: Amazon EC2 User Guide, security-group-connection-tracking,
 //! 2023-06 (vendor).
 //!
@@ -19,7 +21,7 @@ use super::connections::TrackedConnections;
 use super::flow_table::{Expires, FlowTable};
 use super::tracking::{TrackedFlow, TrackingTimeouts};
 use crate::headers::{self, FiveTuple, Protocol, TcpFlags};
-use crate::vpc::{Direction, EniRules, RouteTable, RouteTarget, RuleRef, RuleSet};
+use crate::vpc::{Direction, EniRules, RouteTable, RouteTarget, RuleMatch, RuleRef};
 
 /// What the security groups say to a packet, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +112,7 @@ impl Policy {
     }
 
     /// Decides about a packet with this 5-tuple and remembers its flow, which counts among the
-    /// machine's `tracked` ones.
+    /// machine's `tracked` ones where it is.
     pub fn admit(
         &mut self,
         direction: Direction,
@@ -124,25 +126,39 @@ impl Policy {
         let mut place = None;
         if let Some(flow) = self.flows.entry(&key) {
             if flow.expires() > now && !begins_again(flow, flags) {
-                flow.see(direction, flags, &self.timeouts, now);
-                tracked.prolong(flow.place, flow.expires());
-                return Decision::Established(flow.rule);
+                let decision = goes_on(flow, &self.rules, direction, packet, tuple, now);
+                if decision.allows() {
+                    flow.see(direction, flags, &self.timeouts, now);
+                    tracked.prolong(flow.place, flow.expires());
+                }
+                return decision;
             }
-            place = flow.place.take();
+            place = flow.place;
         }
         let decision = self.by_rules(direction, packet, tuple, flags, now);
-        if let Decision::Tracked(rule) = decision {
-            // One that begins again has the place of the one that is over.
-            tracked.close(place);
-            if !tracked.has_room(now) {
-                return Decision::Full(rule);
-            }
-            let mut flow = TrackedFlow::new(rule, direction, tuple.protocol);
-            flow.see(direction, flags, &self.timeouts, now);
-            flow.place = tracked.open(flow.expires());
-            self.flows.insert(&key, flow, now);
+        let (rule, untracked) = match decision {
+            Decision::Tracked(rule) => (rule, false),
+            Decision::Untracked(rule) if self.remembers_untracked(packet) => (rule, true),
+            _ => return decision,
+        };
+        // One that begins again has the place of the one that is over.
+        tracked.close(place);
+        if !untracked && !tracked.has_room(now) {
+            return Decision::Full(rule);
         }
+        let mut flow = TrackedFlow::new(rule, direction, tuple.protocol);
+        flow.see(direction, flags, &self.timeouts, now);
+        flow.untracked = untracked;
+        if !untracked {
+            flow.place = tracked.open(flow.expires());
+        }
+        self.flows.insert(&key, flow, now);
         decision
+    }
+
+    /// Whether an untracked flow is remembered: where rules change. An ICMP error begins no flow.
+    fn remembers_untracked(&self, packet: &[u8]) -> bool {
+        self.rules.change() && headers::icmp_error_quote(packet).is_none()
     }
 
     /// What [`Policy::admit`] would say, without remembering anything.
@@ -156,12 +172,14 @@ impl Policy {
     ) -> Decision {
         let flags = headers::tcp_flags(packet);
         match self.flows.get(&key(direction, tuple), now) {
-            Some(flow) if !begins_again(flow, flags) => Decision::Established(flow.rule),
+            Some(flow) if !begins_again(flow, flags) => {
+                goes_on(flow, &self.rules, direction, packet, tuple, now)
+            }
             _ => self.by_rules(direction, packet, tuple, flags, now),
         }
     }
 
-    /// A packet of no tracked flow.
+    /// A packet of no flow that is remembered.
     fn by_rules(
         &self,
         direction: Direction,
@@ -173,31 +191,21 @@ impl Policy {
         if let Some(flow) = self.quoted(direction, packet, now) {
             return Decision::Related(flow.rule);
         }
-        let peer = match direction {
-            Direction::Ingress => *tuple.src.ip(),
-            Direction::Egress => *tuple.dst.ip(),
-        };
-        let port = headers::rule_port(packet, tuple);
-        let rules = self.rules.at(now);
-        let Some(found) = rules.lookup(direction, tuple.protocol, peer, port) else {
+        let Some(found) = allowed(&self.rules, direction, packet, tuple, now) else {
             return Decision::Denied;
         };
         if headers::icmp_error_quote(packet).is_some() {
             // An error begins no flow, or errors the other way would pass as its replies.
             return Decision::Untracked(found.rule);
         }
-        let reply = may_be_reply(flags);
-        let begins = |rules: &RuleSet| rules.untracked(direction, tuple.protocol, port);
-        let answers = |rules: &RuleSet| {
-            reply && rules.untracked(direction.reversed(), tuple.protocol, tuple.src.port())
+        let rules = self.rules.at(now);
+        let port = headers::rule_port(packet, tuple);
+        let answers = || {
+            may_be_reply(flags)
+                && rules.untracked(direction.reversed(), tuple.protocol, tuple.src.port())
         };
-        // A flow that began untracked stays so when rules change, or its next packet would begin a
-        // tracked flow, which the removed rule could no longer stop.
-        let went_on =
-            |rules: &RuleSet| answers(rules) || (reply && flags.is_some() && begins(rules));
-        let untracked =
-            begins(rules) || answers(rules) || self.rules.before(now).iter().any(went_on);
-        if untracked && !self.auto.covers(peer) {
+        let untracked = rules.untracked(direction, tuple.protocol, port) || answers();
+        if untracked && !self.auto.covers(peer(direction, tuple)) {
             Decision::Untracked(found.rule)
         } else {
             Decision::Tracked(found.rule)
@@ -208,7 +216,47 @@ impl Policy {
     /// way.
     fn quoted(&self, direction: Direction, packet: &[u8], now: SimTime) -> Option<&TrackedFlow> {
         let quoted = headers::five_tuple(headers::icmp_error_quote(packet)?)?;
-        self.flows.get(&key(direction.reversed(), &quoted), now)
+        let flow = self.flows.get(&key(direction.reversed(), &quoted), now);
+        flow.filter(|flow| !flow.untracked)
+    }
+}
+
+/// The other end.
+fn peer(direction: Direction, tuple: &FiveTuple) -> Ipv4Addr {
+    match direction {
+        Direction::Ingress => *tuple.src.ip(),
+        Direction::Egress => *tuple.dst.ip(),
+    }
+}
+
+/// The rule that allows a packet now.
+fn allowed(
+    rules: &EniRules,
+    direction: Direction,
+    packet: &[u8],
+    tuple: &FiveTuple,
+    now: SimTime,
+) -> Option<RuleMatch> {
+    let port = headers::rule_port(packet, tuple);
+    let peer = peer(direction, tuple);
+    rules.at(now).lookup(direction, tuple.protocol, peer, port)
+}
+
+/// A packet of a flow that is remembered.
+fn goes_on(
+    flow: &TrackedFlow,
+    rules: &EniRules,
+    direction: Direction,
+    packet: &[u8],
+    tuple: &FiveTuple,
+    now: SimTime,
+) -> Decision {
+    if !flow.untracked {
+        return Decision::Established(flow.rule);
+    }
+    match allowed(rules, direction, packet, tuple, now) {
+        Some(found) => Decision::Untracked(found.rule),
+        None => Decision::Denied,
     }
 }
 
@@ -226,9 +274,10 @@ fn key(direction: Direction, tuple: &FiveTuple) -> FiveTuple {
     }
 }
 
-/// Whether a TCP packet opens a new connection on the ports of one that is over.
+/// Whether a TCP packet opens a new connection on the ports of one that is over. Of an untracked one
+/// nobody knows whether it is.
 fn begins_again(flow: &TrackedFlow, flags: Option<TcpFlags>) -> bool {
-    flow.closed() && !may_be_reply(flags)
+    (flow.untracked || flow.closed()) && !may_be_reply(flags)
 }
 
 /// Whether a packet may be a reply: anything but the SYN that opens a TCP connection.

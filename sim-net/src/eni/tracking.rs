@@ -58,7 +58,7 @@ impl TrackingTimeouts {
     }
 }
 
-/// One tracked flow.
+/// One flow that is remembered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrackedFlow {
     /// The rule that let it begin.
@@ -67,6 +67,8 @@ pub(crate) struct TrackedFlow {
     opened: Direction,
     state: State,
     expires: SimTime,
+    /// Whether rules decide about each of its packets, as if nobody remembered it.
+    pub(crate) untracked: bool,
     /// Its place among those of the machine, where these are counted.
     pub(crate) place: Option<DeadlineId>,
 }
@@ -119,6 +121,7 @@ impl TrackedFlow {
             opened: direction,
             state,
             expires: SimTime::MAX,
+            untracked: false,
             place: None,
         }
     }

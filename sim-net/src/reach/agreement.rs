@@ -18,8 +18,11 @@ impl Verdict {
             ReachOutcome::Reached => false,
             ReachOutcome::Refused => kind == ErrorKind::Refused && dropped.is_none(),
             ReachOutcome::NetworkUnreachable => kind == ErrorKind::NetworkUnreachable,
-            // A reply that nobody waits for is taken and thrown away, not dropped on its way.
-            ReachOutcome::Dropped(DropReason::UnexpectedReply) => dropped.is_none(),
+            // A reply that nobody waits for is taken and thrown away, not dropped on its way. Only what
+            // tells its sender so may be, on the other leg.
+            ReachOutcome::Dropped(DropReason::UnexpectedReply) => {
+                dropped.is_none_or(|(leg, _)| leg != self.leg)
+            }
             ReachOutcome::Dropped(reason) => dropped == Some((self.leg, reason)),
             ReachOutcome::Undetermined => dropped == Some((self.leg, DropReason::NotModelled)),
         }

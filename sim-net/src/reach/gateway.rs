@@ -97,7 +97,7 @@ impl<T: Trace> Walker<'_, T> {
         }
         // Its route does not hang on the source, so it would come here again and again.
         let again = |m: &Mapping| m.interface == at && m.inside.dst == inside.dst;
-        if packet.leg == Leg::Forward && self.mappings.iter().any(again) {
+        if self.mappings.iter().any(again) {
             let name = &self.interface(at).name;
             self.say(packet, name, "NAT gateway", "drop", || {
                 "its route leads back to it".to_owned()

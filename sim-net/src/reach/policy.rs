@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::packet::{Flow, Kind, Packet, UNREACHABLE};
+use super::packet::{Flow, Kind, Packet};
 use super::text;
 use super::trace::Trace;
 use super::verdict::Verdict;
@@ -40,16 +40,13 @@ impl<T: Trace> Walker<'_, T> {
             });
             return Ok(());
         }
-        let port = match packet.kind {
-            Kind::Unreachable(_) => UNREACHABLE,
-            _ => packet.tuple.dst.port(),
-        };
+        let (first, last) = packet.dst_ports();
         let protocol = packet.tuple.protocol;
         let peer = match direction {
             Direction::Ingress => *packet.tuple.src.ip(),
             Direction::Egress => *packet.tuple.dst.ip(),
         };
-        let Some(found) = rules.lookup(direction, protocol, peer, port) else {
+        let Some(found) = rules.lookup_all(direction, protocol, peer, &(first..=last)) else {
             self.say(packet, &interface.name, component, "deny", || {
                 text::groups(&self.e.region.plan, &interface.groups, direction)
             });
@@ -65,7 +62,7 @@ impl<T: Trace> Walker<'_, T> {
             text::group_rule(&self.e.region.plan, found.rule)
         });
         let may_be_reply = !(protocol == Protocol::Tcp && packet.kind == Kind::Ask);
-        let untracked = rules.untracked(direction, protocol, port)
+        let untracked = rules.untracked(direction, protocol, first)
             || (may_be_reply
                 && rules.untracked(direction.reversed(), protocol, packet.tuple.src.port()));
         if (!untracked || self.always_tracked(index, peer)) && protocol != Protocol::Icmp {
@@ -87,7 +84,9 @@ impl<T: Trace> Walker<'_, T> {
             found.is_some_and(|found| matches!(found.target, RouteTarget::NatGateway(_)))
         };
         interface.always_tracked
-            || region.always_tracked.binary_search(&peer).is_ok()
+            || region
+                .vpc_of(index)
+                .is_some_and(|vpc| region.always_tracked(vpc, peer))
             || interface.subnet.is_some_and(through_nat_gateway)
     }
 

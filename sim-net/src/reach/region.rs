@@ -39,8 +39,8 @@ pub(super) struct Region {
     pub(super) nat: Vec<usize>,
     /// The internet gateway of each VPC.
     pub(super) internet: Vec<Option<usize>>,
-    /// Addresses of interfaces all flows of which are tracked, sorted.
-    pub(super) always_tracked: Vec<Ipv4Addr>,
+    /// Interfaces all flows of which are tracked.
+    always_tracked: Vec<usize>,
 }
 
 /// What a route table says.
@@ -71,7 +71,9 @@ impl Region {
             internet: (0..region.vpcs.len())
                 .map(|vpc| region.internet_gateways.iter().position(|g| g.vpc == vpc))
                 .collect(),
-            always_tracked: always_tracked(&interfaces),
+            always_tracked: (0..interfaces.len())
+                .filter(|&index| interfaces[index].always_tracked)
+                .collect(),
             at,
             plan: region,
             interfaces: Vec::new(),
@@ -114,6 +116,16 @@ impl Region {
         self.by_outside.get(&addr).copied()
     }
 
+    /// Whether all flows with an address are tracked, as a VPC knows it.
+    pub(super) fn always_tracked(&self, vpc: usize, peer: Ipv4Addr) -> bool {
+        self.always_tracked.iter().any(|&index| {
+            let (interface, of) = (&self.interfaces[index], self.vpc_of(index));
+            let private =
+                || interface.addr == peer && of.is_some_and(|of| self.plan.joins(vpc, of));
+            interface.public == Some(peer) || private()
+        })
+    }
+
     pub(super) fn vpc_of(&self, interface: usize) -> Option<usize> {
         let subnet = self.interfaces[interface].subnet?;
         Some(self.plan.subnets[subnet].vpc)
@@ -138,13 +150,6 @@ impl Region {
             route: Some((table, prefix.route)),
         })
     }
-}
-
-fn always_tracked(interfaces: &[Interface]) -> Vec<Ipv4Addr> {
-    let always = interfaces.iter().filter(|i| i.always_tracked);
-    let mut addrs: Vec<_> = always.map(|i| i.addr).collect();
-    addrs.sort_unstable();
-    addrs
 }
 
 /// The destinations of a route table in the order in which they are tried.

@@ -139,7 +139,7 @@ impl NatTable {
                 false => self.outbound_error(packet),
             };
         }
-        if !translatable(packet, tuple.protocol) {
+        if !translatable(packet, tuple.protocol, from_outside) {
             return Err(NatRefusal::silent(DropReason::NatNoMapping));
         }
         match from_outside {
@@ -366,11 +366,15 @@ impl Limits {
     }
 }
 
-/// Whether the gateway translates such packets: TCP, UDP and ICMP queries.
-fn translatable(packet: &[u8], protocol: Protocol) -> bool {
+/// Whether the gateway translates such packets: TCP, UDP, and of ICMP echo requests from inside and
+/// the replies to them.
+fn translatable(packet: &[u8], protocol: Protocol, from_outside: bool) -> bool {
     match protocol {
         Protocol::Tcp | Protocol::Udp => true,
-        Protocol::Icmp => matches!(packet[usize::from(packet[0] & 0x0f) * 4], 0 | 8),
+        Protocol::Icmp => {
+            let kind = packet[usize::from(packet[0] & 0x0f) * 4];
+            kind == if from_outside { 0 } else { 8 }
+        }
         Protocol::Other(_) => false,
     }
 }

@@ -55,6 +55,18 @@ impl RegionPlan {
         };
         &rules[usize::from(rule.rule)]
     }
+
+    /// Whether two VPCs know each other's private addresses: they are one, or peered.
+    #[must_use]
+    pub fn joins(&self, a: usize, b: usize) -> bool {
+        let ends = |p: &PeeringPlan| [(p.requester, p.accepter), (p.accepter, p.requester)];
+        a == b
+            || self
+                .peerings
+                .iter()
+                .flat_map(ends)
+                .any(|pair| pair == (a, b))
+    }
 }
 
 /// A VPC.

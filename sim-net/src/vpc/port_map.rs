@@ -130,6 +130,13 @@ impl PortMap {
         found.map(|(_, rule)| *rule)
     }
 
+    /// The ports of a range at which other rules may begin to apply.
+    pub(super) fn starts_within(&self, ports: &RangeInclusive<u16>) -> impl Iterator<Item = u16> {
+        let from = self.starts.partition_point(|start| start < ports.start());
+        let until = self.starts.partition_point(|start| start <= ports.end());
+        self.starts[from..until.max(from)].iter().copied()
+    }
+
     fn cell(&self, port: u16) -> &Cell {
         &self.cells[cell_of(&self.starts, port)]
     }

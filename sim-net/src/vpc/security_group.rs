@@ -5,6 +5,7 @@
 //! Source: Amazon VPC User Guide, security-group-rules, 2023-06 (vendor).
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use sim_core::SimTime;
@@ -134,10 +135,10 @@ impl EniRules {
         self.0.at(now)
     }
 
-    /// The rules as they were before each change up to `now`; none where nothing has changed.
+    /// Whether rules come or go during the run.
     #[must_use]
-    pub fn before(&self, now: SimTime) -> &[RuleSet] {
-        self.0.before(now)
+    pub fn change(&self) -> bool {
+        self.0.values().len() > 1
     }
 }
 
@@ -162,6 +163,22 @@ impl RuleSet {
                 .for_peer(peer, port)
                 .map(|rule| RuleMatch { rule, open: false }),
         }
+    }
+
+    /// The rule that allows such a packet to the first of `ports`, where every one of them is allowed.
+    #[must_use]
+    pub fn lookup_all(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        peer: Ipv4Addr,
+        ports: &RangeInclusive<u16>,
+    ) -> Option<RuleMatch> {
+        let allows = |port| self.lookup(direction, protocol, peer, port);
+        let first = allows(*ports.start())?;
+        let map = self.direction(direction).map(protocol);
+        let mut others = map.into_iter().flat_map(|map| map.starts_within(ports));
+        others.all(|port| allows(port).is_some()).then_some(first)
     }
 
     /// Whether `direction` lets a reply to or from anybody pass on all ports: half of what makes a

@@ -40,11 +40,6 @@ impl<T> Timeline<T> {
         &self.values[self.index(now)]
     }
 
-    /// What held before and no longer does.
-    pub(super) fn before(&self, now: SimTime) -> &[T] {
-        &self.values[..self.index(now)]
-    }
-
     /// Every value.
     pub(super) fn values(&self) -> &[T] {
         &self.values
@@ -80,7 +75,6 @@ mod tests {
         let line = Timeline::new(lifetimes, |at| at);
         let held = |at| *line.at(ms(at));
         assert_eq!([0, 4, 5, 8, 9, 99].map(held), [0, 0, 5, 5, 9, 9].map(ms));
-        assert_eq!(line.before(ms(7)), [ms(0)]);
         assert_eq!(line.values().len(), 3);
     }
 

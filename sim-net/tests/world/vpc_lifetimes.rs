@@ -118,6 +118,23 @@ fn an_untracked_flow_of_an_interface_that_tracks_everything_goes_on() {
 }
 
 #[test]
+fn an_address_that_tracks_everything_in_another_vpc_is_somebody_else() {
+    let mut plan = asking(Protocol::Tcp, from(ANYBODY, Protocol::Tcp, FIRST_HALF));
+    let a = plan.hosts[0].clone();
+    plan.region.peerings.clear();
+    plan.region.vpcs[1].cidrs = plan.region.vpcs[0].cidrs.clone();
+    plan.region.subnets[2].cidr = plan.region.subnets[0].cidr;
+    plan.region.route_tables[2] = plan.region.route_tables[0].clone();
+    plan.hosts[2] = sim_net::plan::HostPlan {
+        location: sim_net::plan::HostLocation::Subnet(2),
+        name: "a-of-another".into(),
+        always_tracked: true,
+        ..a
+    };
+    stops(&plan, Protocol::Tcp, DropReason::SecurityGroupIngress);
+}
+
+#[test]
 fn a_rule_that_is_added_lets_flows_begin() {
     let mut plan = asking(Protocol::Tcp, from(VPC, Protocol::Tcp, second_half()));
     if let WorkloadKind::Request(request) = &mut plan.workloads[0].kind {

@@ -429,6 +429,43 @@ fn when_the_other_directions_rule_goes_an_untracked_tcp_flow_stops_and_new_ones_
 }
 
 #[test]
+fn a_udp_flow_that_begins_after_rules_have_changed_is_tracked_like_any_other() {
+    let open = until_ten(rule(Some(Protocol::Udp), None, ANYBODY));
+    let mut policy = policy(vec![open], vec![rule(None, None, ANYBODY)]);
+    let mut at = |ends, now| send(&mut policy, Protocol::Udp, ends, 0, secs(now));
+    let (ask, answer) = (
+        ("10.0.0.1:40000", "9.9.9.9:53"),
+        ("9.9.9.9:53", "10.0.0.1:40000"),
+    );
+    assert!(matches!(at(ask, 11), Decision::Tracked(_)));
+    assert!(matches!(at(answer, 11), Decision::Established(_)));
+}
+
+#[test]
+fn a_connection_that_begins_again_keeps_its_place_whatever_was_denied_in_between() {
+    let first = until_ten(rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8"));
+    let lifetime = Lifetime {
+        from: secs(11),
+        until: SimTime::MAX,
+    };
+    let second = RulePlan {
+        lifetime,
+        ..first.clone()
+    };
+    let mut policy = policy(vec![first, second], vec![]);
+    let mut tracked = TrackedConnections::new(Some(1));
+    let mut comes = |flags, now| {
+        let tuple = tuple(Protocol::Tcp, IN.0, IN.1);
+        let packet = packet(tuple, flags, 0);
+        policy.admit(Direction::Ingress, &packet, &tuple, secs(now), &mut tracked)
+    };
+    assert!(matches!(comes(SYN, 8), Decision::Tracked(_)));
+    assert!(matches!(comes(RST, 9), Decision::Established(_)));
+    assert_eq!(comes(SYN, 10), Decision::Denied);
+    assert!(matches!(comes(SYN, 12), Decision::Tracked(_)));
+}
+
+#[test]
 fn a_tracked_flow_outlives_its_rule() {
     let narrow = until_ten(rule(Some(Protocol::Tcp), Some(80), "10.0.0.0/8"));
     let mut policy = policy(vec![narrow], vec![rule(None, None, ANYBODY)]);

@@ -88,6 +88,21 @@ fn an_echo_request_keeps_nothing_but_its_destination() {
 }
 
 #[test]
+fn an_echo_reply_from_inside_begins_nothing_and_an_echo_request_from_outside_meets_nobody() {
+    let mut table = table();
+    let inside = tuple(Protocol::Icmp, "10.0.1.4:7", "203.0.113.1:0");
+    let mut reply = packet(inside, 0, 0);
+    reply[20] = 0;
+    let refused = Err(NatRefusal::silent(DropReason::NatNoMapping));
+    assert_eq!(table.translate(&mut reply, secs(0)), refused);
+    let outside = out(&mut table, inside, 0, secs(0)).expect("it has a port");
+    let mut request = packet(outside.reversed(), 0, 0);
+    request[24..26].copy_from_slice(&outside.src.port().to_be_bytes());
+    assert_eq!(table.translate(&mut request, secs(1)), refused);
+    assert!(back(&mut table, outside, 0, secs(1)).is_ok());
+}
+
+#[test]
 fn the_55_001st_connection_to_one_destination_is_refused_and_another_destination_works() {
     let mut table = table();
     let client = |n: u32| {

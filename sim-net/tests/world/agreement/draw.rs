@@ -1,21 +1,10 @@
 //! A small world, drawn.
 
-use std::ops::RangeInclusive;
+mod plan;
 
 use proptest::prelude::*;
-use sim_net::headers::Protocol;
-use sim_net::plan::{
-    DockerPlan, HostLocation, HostPlan, InstancePlan, ListenerPlan, MetadataPlan, Mode, Place,
-    Plan, TaskNetworkPlan, TaskPlan,
-};
-use sim_net::vpc::{
-    AclEntryPlan, GatewayEndpointPlan, InternetGatewayPlan, Lifetime, NatGatewayPlan,
-    NetworkAclPlan, PeerPlan, PeeringPlan, PrefixListPlan, PublicAddress, RegionPlan,
-    RouteDestination, RoutePlan, RouteTablePlan, RouteTarget, RulePlan, SecurityGroupPlan,
-    SubnetPlan, VpcPlan,
-};
 
-use crate::support::{host, instance, open_vpc, plan, target, task};
+pub(crate) use self::plan::CHANGE;
 
 /// A rule of a group or an ACL, by the numbers of what it names.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +13,8 @@ struct Rule {
     protocol: usize,
     ports: usize,
     peer: usize,
+    /// Whether it is there before the moment of evaluation, and from then on.
+    there: (bool, bool),
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +46,9 @@ struct Instance {
     group: usize,
     check: bool,
     docker: [bool; 4],
+    /// Whether Docker runs; it does where a bridge task is.
+    has_docker: bool,
+    trunking: bool,
     metadata: [bool; 3],
     hop_limit: u8,
 }
@@ -79,7 +73,17 @@ pub(crate) struct Draw {
     nat_gateways: Vec<(usize, bool)>,
     /// Both ends, and whether it is active.
     peerings: Vec<(usize, usize, bool)>,
-    endpoint: Option<usize>,
+    /// VPC and prefix list.
+    endpoints: Vec<(usize, usize)>,
+    /// Whether the last VPC has the range of the first, if no peering connection says otherwise.
+    same_range: bool,
+    /// Whether the last VPC has the range of `docker0`.
+    shadowed: bool,
+    /// Whether VPCs have a second range, in which every other subnet is.
+    second_range: bool,
+    /// Whether port ranges begin and end among the ports that clients and NAT gateways take: what
+    /// passes with some of them only is said not to pass, and may.
+    pub(crate) cut: bool,
     hosts: Vec<Host>,
     instances: Vec<Instance>,
     tasks: Vec<Task>,
@@ -87,19 +91,36 @@ pub(crate) struct Draw {
 
 fn rule() -> impl Strategy<Value = Rule> {
     let allow = prop::bool::weighted(0.8);
-    (allow, 0..4_usize, 0..6_usize, 0..8_usize).prop_map(|(allow, protocol, ports, peer)| Rule {
-        allow,
-        protocol,
-        ports,
-        peer,
-    })
+    let there = prop_oneof![
+        4 => Just((true, true)),
+        1 => Just((true, false)),
+        1 => Just((false, true)),
+    ];
+    (allow, 0..4_usize, 0..8_usize, 0..8_usize, there).prop_map(
+        |(allow, protocol, ports, peer, there)| Rule {
+            allow,
+            protocol,
+            ports,
+            peer,
+            there,
+        },
+    )
 }
+
+const OPEN: Rule = Rule {
+    allow: true,
+    protocol: 0,
+    ports: 0,
+    peer: 0,
+    there: (true, true),
+};
 
 fn rules() -> impl Strategy<Value = [Vec<Rule>; 2]> {
     let one = || {
         prop_oneof![
-            2 => Just(vec![Rule { allow: true, protocol: 0, ports: 0, peer: 0 }]),
-            3 => prop::collection::vec(rule(), 0..4),
+            4 => Just(vec![OPEN]),
+            1 => Just(vec![Rule { there: (true, false), ..OPEN }, Rule { protocol: 1, ..OPEN }]),
+            6 => prop::collection::vec(rule(), 0..4),
         ]
     };
     [one(), one()]
@@ -117,7 +138,7 @@ fn subnet() -> impl Strategy<Value = Subnet> {
 
 fn any_host() -> impl Strategy<Value = Host> {
     (
-        0..6_usize,
+        0..7_usize,
         any::<bool>(),
         0..5_usize,
         prop::bool::weighted(0.2),
@@ -145,13 +166,16 @@ fn any_instance() -> impl Strategy<Value = Instance> {
         any::<bool>(),
         0..5_usize,
         [often(), often(), often(), prop::bool::weighted(0.5)],
+        (often(), any::<bool>()),
         [often(), often(), prop::bool::weighted(0.5)],
         1..3_u8,
         prop::bool::weighted(0.5),
     )
         .prop_map(
-            |(subnet, public, group, docker, metadata, hop_limit, check)| Instance {
+            |(subnet, public, group, docker, has, metadata, hop_limit, check)| Instance {
                 check,
+                has_docker: has.0,
+                trunking: has.1,
                 subnet,
                 public,
                 group,
@@ -187,383 +211,35 @@ pub(crate) fn any_world() -> impl Strategy<Value = Draw> {
         prop::collection::vec(rules(), 3),
         prop::collection::vec((0..4_usize, most()), 0..3),
         prop::collection::vec((0..3_usize, 0..3_usize, most()), 0..3),
-        prop::option::of(0..3_usize),
+        (
+            prop::collection::vec((0..3_usize, 0..2_usize), 0..3),
+            prop::bool::weighted(0.4),
+            prop::bool::weighted(0.2),
+            prop::bool::weighted(0.2),
+            prop::bool::weighted(0.2),
+        ),
         prop::collection::vec(any_host(), 1..4),
         prop::collection::vec(any_instance(), 1..3),
         prop::collection::vec(any_task(), 1..5),
     )
         .prop_map(
-            |(vpcs, subnets, groups, nat_gateways, peerings, endpoint, hosts, instances, tasks)| {
+            |(vpcs, subnets, groups, nat_gateways, peerings, others, hosts, instances, tasks)| {
+                let (endpoints, same_range, shadowed, second_range, cut) = others;
                 Draw {
                     vpcs,
                     subnets,
                     groups,
                     nat_gateways,
                     peerings,
-                    endpoint,
+                    endpoints,
+                    same_range,
+                    shadowed,
+                    second_range,
+                    cut,
                     hosts,
                     instances,
                     tasks,
                 }
             },
         )
-}
-
-fn protocol(number: usize) -> Option<Protocol> {
-    match number {
-        0 => None,
-        1 => Some(Protocol::Tcp),
-        2 => Some(Protocol::Udp),
-        _ => Some(Protocol::Icmp),
-    }
-}
-
-/// No range begins or ends among the ports that clients and NAT gateways take: what passes with
-/// some of them only is said not to pass, and may.
-fn ports(number: usize) -> RangeInclusive<u16> {
-    match number {
-        0 => 0..=u16::MAX,
-        1 => 80..=80,
-        2 => 1024..=u16::MAX,
-        3 => 0..=1023,
-        4 => 0..=79,
-        _ => 53..=443,
-    }
-}
-
-fn cidr(number: usize) -> ipnet::Ipv4Net {
-    let text = match number {
-        0 => "0.0.0.0/0",
-        1 => "10.0.0.0/16",
-        2 => "10.1.0.0/16",
-        3 => "10.0.0.0/24",
-        4 => "198.18.0.0/15",
-        _ => "10.0.0.0/8",
-    };
-    text.parse().expect("a network")
-}
-
-const LIST: &str = "203.0.113.0/24";
-
-fn public(has_one: bool) -> PublicAddress {
-    if has_one {
-        PublicAddress::Assigned
-    } else {
-        PublicAddress::None
-    }
-}
-
-/// An identifier and a name.
-fn named(what: &str, index: usize) -> (String, String) {
-    (format!("{what}-{index}"), format!("{what}{index}"))
-}
-
-impl Draw {
-    pub(crate) fn plan(&self) -> Plan {
-        let mut plan = plan(Vec::new());
-        plan.region = self.region();
-        plan.instances = (0..)
-            .zip(&self.instances)
-            .map(|(index, i)| self.instance(index, i))
-            .collect();
-        plan.hosts = (0..)
-            .zip(&self.hosts)
-            .map(|(index, h)| self.host(index, h))
-            .collect();
-        plan.tasks = (0..)
-            .zip(&self.tasks)
-            .map(|(index, t)| self.task(index, t))
-            .collect();
-        let hosts = (0..plan.hosts.len()).map(|host| target(Place::Host(host), 53));
-        let instances = (0..plan.instances.len()).map(|i| target(Place::Instance(i), 9100));
-        for target in hosts.chain(instances) {
-            for protocol in [Protocol::Tcp, Protocol::Udp] {
-                plan.listeners.push(ListenerPlan { target, protocol });
-            }
-        }
-        plan
-    }
-
-    fn vpc(&self, number: usize) -> usize {
-        number % self.vpcs.len()
-    }
-
-    fn groups(&self, number: usize) -> Vec<usize> {
-        match number {
-            3 => vec![0, 1],
-            4 => Vec::new(),
-            group => vec![group],
-        }
-    }
-
-    fn region(&self) -> RegionPlan {
-        let mut region = RegionPlan {
-            subnets: Vec::new(),
-            security_groups: Vec::new(),
-            vpcs: Vec::new(),
-            ..open_vpc()
-        };
-        for (index, &(dns_support, internet)) in self.vpcs.iter().enumerate() {
-            let (id, name) = named("vpc", index);
-            region.vpcs.push(VpcPlan {
-                id,
-                name,
-                cidrs: vec![format!("10.{index}.0.0/16").parse().expect("a network")],
-                dns_support,
-            });
-            if internet {
-                let (id, name) = named("igw", index);
-                let vpc = index;
-                region
-                    .internet_gateways
-                    .push(InternetGatewayPlan { vpc, id, name });
-            }
-        }
-        region.prefix_lists.push(PrefixListPlan {
-            id: "pl-0".into(),
-            name: "com.amazonaws.s3".into(),
-            cidrs: vec![LIST.parse().expect("a network")],
-        });
-        self.gateways(&mut region);
-        for (index, group) in self.groups.iter().enumerate() {
-            let (id, name) = named("sg", index);
-            let rules = |rules: &[Rule]| rules.iter().map(|rule| self.rule(*rule)).collect();
-            region.security_groups.push(SecurityGroupPlan {
-                vpc: 0,
-                id,
-                name,
-                ingress: rules(&group[0]),
-                egress: rules(&group[1]),
-            });
-        }
-        for (index, subnet) in self.subnets.iter().enumerate() {
-            self.subnet(index, subnet, &mut region);
-        }
-        region
-    }
-
-    fn gateways(&self, region: &mut RegionPlan) {
-        for (index, (subnet, is_public)) in self.nat_gateways.iter().enumerate() {
-            let (id, name) = named("nat", index);
-            region.nat_gateways.push(NatGatewayPlan {
-                id,
-                name,
-                subnet: subnet % self.subnets.len(),
-                address: None,
-                public_address: public(*is_public),
-            });
-        }
-        for (index, &(a, b, active)) in self.peerings.iter().enumerate() {
-            let (requester, accepter) = (self.vpc(a), self.vpc(b));
-            let (id, name) = named("pcx", index);
-            region.peerings.push(PeeringPlan {
-                id,
-                name,
-                requester,
-                accepter,
-                active,
-            });
-        }
-        if let Some(vpc) = self.endpoint {
-            let (id, name) = named("vpce", 0);
-            region.gateway_endpoints.push(GatewayEndpointPlan {
-                vpc: self.vpc(vpc),
-                id,
-                name,
-                prefix_list: 0,
-            });
-        }
-    }
-
-    fn rule(&self, rule: Rule) -> RulePlan {
-        let peer = match rule.peer {
-            6 => PeerPlan::Group(rule.ports % self.groups.len()),
-            7 => PeerPlan::PrefixList(0),
-            number => PeerPlan::Cidr(cidr(number)),
-        };
-        RulePlan {
-            id: "sgr".into(),
-            protocol: protocol(rule.protocol),
-            ports: if rule.protocol == 3 {
-                0..=u16::MAX
-            } else {
-                ports(rule.ports)
-            },
-            peer,
-            lifetime: Lifetime::ALWAYS,
-        }
-    }
-
-    fn subnet(&self, index: usize, subnet: &Subnet, region: &mut RegionPlan) {
-        let vpc = self.vpc(subnet.vpc);
-        let id = |what: &str| format!("{what}-{index}");
-        let route_table = subnet.routes.as_ref().map(|routes| {
-            let drawn = routes
-                .iter()
-                .filter_map(|&(to, target)| self.route(to, target, vpc, region));
-            let local = RoutePlan {
-                destination: RouteDestination::Cidr(region.vpcs[vpc].cidrs[0]),
-                target: RouteTarget::Local,
-                propagated: false,
-            };
-            let routes = std::iter::once(local).chain(drawn).collect();
-            region.route_tables.push(RouteTablePlan {
-                vpc,
-                id: id("rtb"),
-                name: id("rtb"),
-                routes,
-            });
-            region.route_tables.len() - 1
-        });
-        let network_acl = subnet.acl.as_ref().map(|[ingress, egress]| {
-            let entries = |rules: &[Rule]| {
-                let numbered = (100..).step_by(10).zip(rules);
-                let entry = |(number, rule): (u16, &Rule)| AclEntryPlan {
-                    number,
-                    allow: rule.allow,
-                    protocol: protocol(rule.protocol),
-                    ports: if rule.protocol == 3 {
-                        0..=u16::MAX
-                    } else {
-                        ports(rule.ports)
-                    },
-                    cidr: cidr(rule.peer),
-                    lifetime: Lifetime::ALWAYS,
-                };
-                numbered.map(entry).collect()
-            };
-            region.network_acls.push(NetworkAclPlan {
-                vpc,
-                id: id("acl"),
-                name: id("acl"),
-                ingress: entries(ingress),
-                egress: entries(egress),
-            });
-            region.network_acls.len() - 1
-        });
-        region.subnets.push(SubnetPlan {
-            vpc,
-            id: id("subnet"),
-            name: id("subnet"),
-            cidr: format!("10.{vpc}.{index}.0/24").parse().expect("a network"),
-            zone: index % 2,
-            route_table,
-            network_acl,
-        });
-    }
-
-    /// A route; `None` where what it would lead to is not there.
-    fn route(
-        &self,
-        to: usize,
-        target: usize,
-        vpc: usize,
-        region: &RegionPlan,
-    ) -> Option<RoutePlan> {
-        let destination = match to {
-            0..3 => RouteDestination::Cidr(cidr(0)),
-            3 => RouteDestination::PrefixList(0),
-            4 => RouteDestination::Cidr("198.19.0.0/16".parse().expect("a network")),
-            5 => RouteDestination::Cidr("10.0.0.0/15".parse().expect("a network")),
-            other => {
-                let net = format!("10.{}.0.0/16", (vpc + other) % 3);
-                RouteDestination::Cidr(net.parse().expect("a network"))
-            }
-        };
-        let some = |list: usize| list.checked_sub(1).map(|most| (to + target) % (most + 1));
-        let target = match target {
-            0..2 => {
-                let own = region.internet_gateways.iter().position(|g| g.vpc == vpc);
-                RouteTarget::InternetGateway(own?)
-            }
-            2..4 => RouteTarget::NatGateway(some(region.nat_gateways.len())?),
-            4..6 => RouteTarget::Peering(some(region.peerings.len())?),
-            6 => RouteTarget::GatewayEndpoint(some(region.gateway_endpoints.len())?),
-            7 => RouteTarget::Blackhole,
-            _ => RouteTarget::Unmodelled("tgw-0".into()),
-        };
-        Some(RoutePlan {
-            destination,
-            target,
-            propagated: to == 2,
-        })
-    }
-
-    fn instance(&self, index: usize, drawn: &Instance) -> InstancePlan {
-        let [userland_proxy, icc, br_netfilter, hairpin] = drawn.docker;
-        let [enabled, tokens_required, blocked_for_tasks] = drawn.metadata;
-        let subnet = drawn.subnet % self.subnets.len();
-        InstancePlan {
-            security_groups: self.groups(drawn.group),
-            public_address: public(drawn.public),
-            docker: DockerPlan {
-                enabled: true,
-                userland_proxy,
-                icc,
-                br_netfilter,
-                hairpin,
-                ..DockerPlan::default()
-            },
-            metadata: MetadataPlan {
-                enabled,
-                hop_limit: drawn.hop_limit,
-                tokens_required,
-                blocked_for_tasks,
-            },
-            source_dest_check: drawn.check,
-            ..instance(&format!("i-{index}"), subnet, "ideal")
-        }
-    }
-
-    fn host(&self, index: usize, drawn: &Host) -> HostPlan {
-        let location = match drawn.at {
-            4 => HostLocation::Internet,
-            5 => HostLocation::Service(0),
-            subnet => HostLocation::Subnet(subnet % self.subnets.len()),
-        };
-        let inside = location.subnet().is_some();
-        HostPlan {
-            location,
-            public_address: public(drawn.public && inside),
-            security_groups: if inside {
-                self.groups(drawn.group)
-            } else {
-                Vec::new()
-            },
-            always_tracked: drawn.always_tracked && inside,
-            source_dest_check: drawn.check,
-            default_route: drawn.default_route,
-            routes: match location {
-                HostLocation::Subnet(subnet) if drawn.route => {
-                    let vpc = self.vpc(self.subnets[subnet].vpc);
-                    let subnet = u8::try_from(subnet).expect("a few subnets");
-                    let vpc = u8::try_from(vpc).expect("a few VPCs");
-                    let docker = "172.17.0.0/16".parse().expect("a network");
-                    vec![(docker, std::net::Ipv4Addr::new(10, vpc, subnet, 4))]
-                }
-                _ => Vec::new(),
-            },
-            ..host(&format!("host-{index}"), 0)
-        }
-    }
-
-    fn task(&self, index: usize, drawn: &Task) -> TaskPlan {
-        let mode = Mode::ALL[drawn.mode];
-        let number = u16::try_from(index).expect("a few tasks");
-        let at = drawn.instance % self.instances.len();
-        let mut made = task(&format!("task/{index}"), mode, at, 8080 + number);
-        if mode == Mode::Host {
-            for port in &mut made.containers[0].ports {
-                port.container_port = 8090 + number;
-                port.host_port = 8090 + number;
-            }
-        }
-        let own = |_: TaskNetworkPlan| TaskNetworkPlan {
-            subnet: drawn.subnet % self.subnets.len(),
-            security_groups: self.groups(drawn.group),
-            public_address: public(drawn.public && mode == Mode::Fargate),
-        };
-        made.network = made.network.map(own);
-        made
-    }
 }

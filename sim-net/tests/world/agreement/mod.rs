@@ -10,14 +10,15 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
+use sim_net::build::BuildError;
 use sim_net::headers::Protocol;
-use sim_net::machine::ErrorKind;
+use sim_net::machine::{ErrorKind, ProbeResult};
 use sim_net::plan::{HostLocation, HostPlan, MeasurePlan, Place, Plan, ProbeAddress, ProbePlan};
-use sim_net::reach::{Evaluator, Leg};
+use sim_net::reach::{Evaluator, Leg, ReachOutcome};
 use sim_net::verdict::DropReason;
-use sim_net::vpc::RouteTarget;
+use sim_net::vpc::{FabricError, RouteTarget};
 
-use self::draw::{Draw, any_world};
+use self::draw::{CHANGE, Draw, any_world};
 use crate::support::{agreement, run};
 
 /// Probes of one world, at most: those at equal distances of all that there are.
@@ -45,7 +46,7 @@ fn places(plan: &Plan) -> Vec<Place> {
 }
 
 /// Every attempt that is worth making.
-pub(crate) fn attempts(plan: &Plan, evaluator: &Evaluator) -> Vec<ProbePlan> {
+fn attempts(plan: &Plan, evaluator: &Evaluator) -> Vec<ProbePlan> {
     let mut found = BTreeSet::new();
     let places = places(plan);
     for &from in &places {
@@ -75,17 +76,55 @@ pub(crate) fn attempts(plan: &Plan, evaluator: &Evaluator) -> Vec<ProbePlan> {
     found.into_iter().map(probe).collect()
 }
 
-/// Simulates attempts in a plan's world and compares them with the evaluation.
-pub(crate) fn compare(plan: &Plan, most: usize) -> Result<usize, String> {
-    let evaluator = Evaluator::new(plan).map_err(|error| format!("no world: {error}"))?;
+/// Whether a difference may come of the client's port: something was said not to pass that passes with
+/// some ports, or a datagram from some ports looks like the answer to an untracked flow, and then the
+/// error that refuses it has no flow to pass with.
+fn may_differ(evaluator: &Evaluator, probe: &ProbePlan, found: ProbeResult) -> bool {
+    let ProbeAddress::Literal(addr) = probe.to else {
+        return false;
+    };
+    let to = std::net::SocketAddrV4::new(addr, probe.port);
+    let verdict = evaluator.decide(probe.from, to, probe.protocol);
+    let groups = [
+        DropReason::SecurityGroupEgress,
+        DropReason::SecurityGroupIngress,
+    ];
+    let acls = [DropReason::NetworkAclEgress, DropReason::NetworkAclIngress];
+    let said = match verdict.outcome {
+        ReachOutcome::Dropped(reason) => {
+            verdict.leg == Leg::Return && { groups.contains(&reason) || acls.contains(&reason) }
+        }
+        _ => false,
+    };
+    let error_stopped = probe.protocol == Protocol::Udp
+        && matches!(
+            found,
+            ProbeResult::Failed { dropped: Some((Leg::Return, reason)), .. }
+                if groups.contains(&reason)
+        );
+    said || error_stopped
+}
+
+/// Simulates attempts in a drawn world and compares them with the evaluation. Of a world in which a
+/// service could not tell two VPCs apart there is neither.
+fn compare(drawn: &Draw, most: usize) -> Result<usize, String> {
+    let plan = &drawn.plan();
+    let evaluator = match Evaluator::at(plan, CHANGE) {
+        Err(BuildError::Fabric(FabricError::AmbiguousAddress { .. })) => return Ok(0),
+        made => made.map_err(|error| format!("no world: {error}"))?,
+    };
     let all = attempts(plan, &evaluator);
     let step = all.len().div_ceil(most).max(1);
     let mut plan = plan.clone();
     plan.probes = all.into_iter().step_by(step).collect();
     plan.measure = MeasurePlan::for_probes(plan.probes.len());
     let outcome = run(&plan);
-    for (probe, &found) in plan.probes.iter().zip(&outcome.probes) {
-        agreement(&evaluator, probe, found)?;
+    // The first is made before rules change.
+    for (probe, &found) in plan.probes.iter().zip(&outcome.probes).skip(1) {
+        match agreement(&evaluator, probe, found) {
+            Err(_) if drawn.cut && may_differ(&evaluator, probe, found) => {}
+            agreed => agreed?,
+        }
     }
     Ok(plan.probes.len())
 }
@@ -95,8 +134,7 @@ proptest! {
 
     #[test]
     fn evaluation_and_simulation_agree_on_random_worlds(world in any_world()) {
-        let plan = world.plan();
-        if let Err(difference) = compare(&plan, MOST_PROBES) {
+        if let Err(difference) = compare(&world, MOST_PROBES) {
             return Err(TestCaseError::fail(difference));
         }
     }
@@ -116,7 +154,9 @@ fn random_worlds_have_reached_and_dropped_attempts() {
             .expect("every world is one")
             .current();
         let plan = world.plan();
-        let evaluator = Evaluator::new(&plan).expect("the plan is sound");
+        let Ok(evaluator) = Evaluator::at(&plan, CHANGE) else {
+            continue;
+        };
         for probe in attempts(&plan, &evaluator) {
             let ProbeAddress::Literal(addr) = probe.to else {
                 continue;
@@ -232,6 +272,74 @@ fn nat_gateways_that_lead_to_each_other_end_with_the_time_to_live() {
     let plan = hairpin(2);
     let found = verdict_of(&plan, Place::Host(0), [192, 0, 2, 1], 80, Protocol::Tcp);
     assert_eq!(found, "ttl_exceeded");
+}
+
+/// Found by random worlds: it was too many mappings to remember, and the verdict undetermined.
+#[test]
+fn an_answer_that_goes_round_between_nat_gateways_ends_with_the_time_to_live() {
+    let mut plan = hairpin(2);
+    let region = &mut plan.region;
+    region.prefix_lists.push(sim_net::vpc::PrefixListPlan {
+        id: "pl-0".into(),
+        name: "s3".into(),
+        cidrs: vec!["203.0.113.0/24".parse().expect("a network")],
+    });
+    region
+        .gateway_endpoints
+        .push(sim_net::vpc::GatewayEndpointPlan {
+            vpc: 0,
+            id: "vpce-0".into(),
+            name: "s3".into(),
+            prefix_list: 0,
+        });
+    plan.hosts.push(HostPlan {
+        location: HostLocation::Service(0),
+        security_groups: Vec::new(),
+        ..crate::support::host("s3", 0)
+    });
+    plan.listeners.push(sim_net::plan::ListenerPlan {
+        target: crate::support::target(Place::Instance(0), 9100),
+        protocol: Protocol::Udp,
+    });
+    let found = verdict_of(&plan, Place::Host(1), [10, 0, 0, 4], 9100, Protocol::Udp);
+    assert_eq!(found, "ttl_exceeded");
+}
+
+/// The answer comes back from a NAT gateway, and the client's group is asked about it.
+#[test]
+fn a_group_that_lets_some_of_a_clients_ports_in_lets_no_unasked_answer_in() {
+    let mut plan = hairpin(1);
+    let region = &mut plan.region;
+    region.nat_gateways[0].subnet = 0;
+    let detour = sim_net::vpc::RoutePlan {
+        destination: sim_net::vpc::RouteDestination::Cidr(region.subnets[0].cidr),
+        target: RouteTarget::NatGateway(0),
+        propagated: false,
+    };
+    region.route_tables[1].routes.push(detour);
+    let mut group = region.security_groups[0].clone();
+    group.ingress[0].protocol = Some(Protocol::Udp);
+    region.security_groups.push(group);
+    plan.instances[0].subnet = 1;
+    plan.hosts[0].location = HostLocation::Subnet(0);
+    plan.hosts[0].security_groups = vec![1];
+    plan.listeners.push(sim_net::plan::ListenerPlan {
+        target: crate::support::target(Place::Instance(0), 9100),
+        protocol: Protocol::Udp,
+    });
+    let code = |ports: std::ops::RangeInclusive<u16>| {
+        let mut plan = plan.clone();
+        plan.region.security_groups[1].ingress[0].ports = ports;
+        let evaluator = Evaluator::new(&plan).expect("the plan is sound");
+        let server = evaluator.own_addr(Place::Instance(0)).expect("it has one");
+        let to = std::net::SocketAddrV4::new(server, 9100);
+        let verdict = evaluator.decide(Place::Host(0), to, Protocol::Udp);
+        verdict.outcome.code()
+    };
+    assert_ne!(code(1_024..=u16::MAX), "security_group_ingress");
+    for part in [1_024..=40_000, 33_000..=u16::MAX] {
+        assert_eq!(code(part), "security_group_ingress");
+    }
 }
 
 /// Found by random worlds: the gateway took the answer for a question, and its own port for the
