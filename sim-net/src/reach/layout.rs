@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use sim_core::Streams;
 
+use super::candidates::Candidates;
 use crate::app::App;
 use crate::build::{BuildError, assemble};
 use crate::cpu::Ingress;
@@ -52,6 +53,13 @@ pub(super) struct Socket {
     pub(super) relay: Option<SocketAddrV4>,
 }
 
+/// The rules of a namespace.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) netfilter: Box<Netfilter>,
+    pub(super) candidates: Candidates,
+}
+
 /// A namespace.
 #[derive(Debug)]
 pub(super) struct Space {
@@ -59,7 +67,7 @@ pub(super) struct Space {
     pub(super) ifaces: Vec<Iface>,
     pub(super) addresses: Vec<Ipv4Addr>,
     pub(super) routes: RouteTable,
-    pub(super) netfilter: Option<Box<Netfilter>>,
+    pub(super) rules: Option<Rules>,
     pub(super) forwarding: bool,
     pub(super) route_localnet: bool,
     /// By protocol and port.
@@ -257,12 +265,16 @@ impl Layout {
                 addr: address(iface.addr),
                 link: link(iface.kind),
             });
+            let rules = netns.netfilter.take().map(|netfilter| Rules {
+                candidates: Candidates::of(&netfilter),
+                netfilter,
+            });
             self.spaces.push(Space {
                 name,
                 ifaces: ifaces.collect(),
                 addresses: netns.addresses.clone(),
                 routes: std::mem::take(&mut netns.routes),
-                netfilter: netns.netfilter.take(),
+                rules,
                 forwarding: netns.forwarding,
                 route_localnet: netns.route_localnet,
                 sockets,

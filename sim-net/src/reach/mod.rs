@@ -3,12 +3,13 @@
 //! [`crate::world`] finds the same by sending packets. The two must agree on every pair.
 //!
 //! * `layout` takes over what the modes lay out: namespaces, routes, rules, listening ports.
-//! * `walk` follows one attempt there and back; `namespace` and `netfilter` through a machine, `vpc`,
-//!   `policy` and `gateway` through the Region.
+//! * `walk` follows one attempt there and back; `namespace` and `netfilter` through a machine (which rules
+//!   of a chain are worth a look say `candidates`), `vpc`, `policy` and `gateway` through the Region.
 //! * `region`, `interface` and `acl` are the Region's policy at one moment.
 
 mod acl;
 mod agreement;
+mod candidates;
 mod endpoints;
 mod evaluator;
 mod gateway;

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ipnet::Ipv4Net;
 
-use super::layout::Space;
+use super::layout::{Rules, Space};
 use super::packet::{Kind, Packet, Tracked};
 use super::trace::{Note, Trace};
 use super::verdict::Verdict;
@@ -72,26 +72,26 @@ impl<T: Trace> Walker<'_, T> {
         packet: &mut Packet,
     ) -> Result<Passed, Verdict> {
         let space = self.space(traversal.space);
-        let Some(netfilter) = space.netfilter.as_deref() else {
+        let Some(rules) = &space.rules else {
             return Ok(Passed::On);
         };
         if !traversal.seen {
-            self.track(netfilter, traversal, packet)?;
+            self.track(&rules.netfilter, traversal, packet)?;
         }
         match hook {
             Hook::Prerouting | Hook::Postrouting => {
-                self.nat(hook, netfilter, traversal, packet);
+                self.nat(hook, rules, traversal, packet);
                 Ok(Passed::On)
             }
-            Hook::Forward => self.filter(hook, netfilter, traversal, packet),
+            Hook::Forward => self.filter(hook, rules, traversal, packet),
             Hook::Output => {
-                self.nat(hook, netfilter, traversal, packet);
-                self.filter(hook, netfilter, traversal, packet)
+                self.nat(hook, rules, traversal, packet);
+                self.filter(hook, rules, traversal, packet)
             }
             Hook::Input => {
-                let passed = self.filter(hook, netfilter, traversal, packet)?;
+                let passed = self.filter(hook, rules, traversal, packet)?;
                 if passed == Passed::On {
-                    self.nat(hook, netfilter, traversal, packet);
+                    self.nat(hook, rules, traversal, packet);
                 }
                 Ok(passed)
             }
@@ -185,13 +185,7 @@ impl<T: Trace> Walker<'_, T> {
 
     /// Translates the packet as its connection says. The nat table is asked about a connection's
     /// first packet only.
-    fn nat(
-        &mut self,
-        hook: Hook,
-        netfilter: &Netfilter,
-        traversal: &Traversal,
-        packet: &mut Packet,
-    ) {
+    fn nat(&mut self, hook: Hook, rules: &Rules, traversal: &Traversal, packet: &mut Packet) {
         let Some(Connection { at, reply, new }) = traversal.connection else {
             return;
         };
@@ -202,9 +196,9 @@ impl<T: Trace> Walker<'_, T> {
         let at_source = matches!(hook, Hook::Input | Hook::Postrouting);
         let mut decider = None;
         if new {
-            let chain = netfilter.builtin(Table::Nat, hook);
+            let chain = rules.netfilter.builtin(Table::Nat, hook);
             let subject = Subject::of(space, traversal, packet, connection.dst_translated);
-            if let Some((target, by)) = walk(netfilter, chain, &subject) {
+            if let Some((target, by)) = walk(rules, chain, &subject) {
                 if bind(&mut connection, hook, target, space, traversal) {
                     decider = Some(by);
                 }
@@ -241,7 +235,7 @@ impl<T: Trace> Walker<'_, T> {
             component: component(Table::Nat, hook),
             decision: "translate",
             rule: match decider {
-                Some(by) => show::decider(netfilter, by, &names(space)).to_string(),
+                Some(by) => show::decider(&rules.netfilter, by, &names(space)).to_string(),
                 None if reply => "conntrack: back to what the first packet had".to_owned(),
                 None => "conntrack: as the first packet".to_owned(),
             },
@@ -252,18 +246,19 @@ impl<T: Trace> Walker<'_, T> {
     fn filter(
         &mut self,
         hook: Hook,
-        netfilter: &Netfilter,
+        rules: &Rules,
         traversal: &mut Traversal,
         packet: &Packet,
     ) -> Result<Passed, Verdict> {
         let space = self.space(traversal.space);
+        let netfilter = &rules.netfilter;
         let chain = netfilter.builtin(Table::Filter, hook);
         let translated = traversal
             .connection
             .and_then(|c| self.tracked.get(c.at))
             .is_some_and(|c| c.dst_translated);
         let subject = Subject::of(space, traversal, packet, translated);
-        let decided = walk(netfilter, chain, &subject);
+        let decided = walk(rules, chain, &subject);
         let by = decided.map_or(Decider { chain, rule: None }, |(_, by)| by);
         let policy = netfilter.chain(chain).policy();
         let (decision, passed) = match (decided, policy) {
@@ -396,16 +391,17 @@ fn share(a: CtStates, b: CtStates) -> bool {
 }
 
 /// Reads a chain from the top until a rule decides; `None` where none does.
-fn walk(netfilter: &Netfilter, id: ChainId, subject: &Subject<'_>) -> Option<Decided> {
-    let chain: &Chain = netfilter.chain(id);
-    for (at, rule) in (0_u16..).zip(chain.rules()) {
+fn walk(rules: &Rules, id: ChainId, subject: &Subject<'_>) -> Option<Decided> {
+    let chain: &Chain = rules.netfilter.chain(id);
+    for at in rules.candidates.of_chain(id, &subject.tuple) {
+        let rule = &chain.rules()[usize::from(at)];
         if !subject.meets(&rule.matches) {
             continue;
         }
         match rule.target {
             Target::Return => return None,
             Target::Jump(to) => {
-                if let Some(decided) = walk(netfilter, to, subject) {
+                if let Some(decided) = walk(rules, to, subject) {
                     return Some(decided);
                 }
             }

@@ -9,6 +9,14 @@ use crate::cost::{Charge, Primitive};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChainId(u16);
 
+impl ChainId {
+    /// Its number among the chains of its namespace, from 0.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 /// The tables that there are. `raw`, `mangle` and `security` are empty in every ECS mode that is
 /// simulated, and an empty table that is not loaded costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
