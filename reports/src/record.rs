@@ -248,6 +248,24 @@ pub struct Reason {
     pub place: Option<String>,
 }
 
+impl Reason {
+    /// Code, message and place, as they follow `cannot be deployed`. A message of ECS has its code
+    /// in it: it is not said twice.
+    pub(crate) fn in_words(&self) -> String {
+        let Self {
+            code,
+            message,
+            place,
+        } = self;
+        let code = match message.contains(&format!("({code})")) {
+            true => String::new(),
+            false => format!(" [{code}]"),
+        };
+        let place = place.as_ref().map(|place| format!(" ({place})"));
+        format!("{code}: {message}{}", place.unwrap_or_default())
+    }
+}
+
 /// Where one task was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

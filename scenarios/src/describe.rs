@@ -291,7 +291,7 @@ fn read(folder: &str, files: &[(String, String)]) -> Result<(Imported, Vec<Repor
     }
     let lines = reports
         .iter()
-        .flat_map(|report| report.caveats().map(|caveat| report.line(caveat)));
+        .flat_map(|report| report.caveats().map(|caveat| report.plain_line(caveat)));
     let imported = Imported {
         region,
         interfaces,

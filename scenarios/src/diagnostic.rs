@@ -231,18 +231,25 @@ impl Report {
     /// One line for one problem: `file:line:column: error: message (place)`.
     #[must_use]
     pub fn line(&self, diagnostic: &Diagnostic) -> String {
+        let severity = format!("{}: ", diagnostic.severity.as_str());
+        self.line_of(diagnostic, &severity)
+    }
+
+    /// One line for one problem where it stands among others of its kind: `file:line:column: message
+    /// (place)`.
+    #[must_use]
+    pub fn plain_line(&self, diagnostic: &Diagnostic) -> String {
+        self.line_of(diagnostic, "")
+    }
+
+    fn line_of(&self, diagnostic: &Diagnostic, severity: &str) -> String {
         use fmt::Write as _;
         let mut line = self.file.clone();
         if let Some(span) = &diagnostic.span {
             // Writing to a string cannot fail.
             let _ = write!(line, ":{}", self.line_column(span.start));
         }
-        let _ = write!(
-            line,
-            ": {}: {}",
-            diagnostic.severity.as_str(),
-            diagnostic.message
-        );
+        let _ = write!(line, ": {severity}{}", diagnostic.message);
         if !diagnostic.place.is_empty() {
             let _ = write!(line, " ({})", diagnostic.place);
         }

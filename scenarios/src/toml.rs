@@ -136,6 +136,10 @@ pub(crate) fn cannot_read(file: &str, error: &io::Error) -> Problem {
         io::ErrorKind::PermissionDenied => {
             ("permission denied".to_owned(), "make the file readable")
         }
+        io::ErrorKind::NotADirectory => (
+            "it is no folder".to_owned(),
+            "name the folder that holds the files",
+        ),
         io::ErrorKind::IsADirectory => ("it is a folder".to_owned(), "name a file in it"),
         io::ErrorKind::InvalidData => (error.to_string(), "save the file as UTF-8"),
         _ => (error.to_string(), "check the file"),

@@ -10,7 +10,7 @@ use crate::terminal::instances;
 /// The section.
 pub(super) struct IsolationView<'a> {
     pub(super) modes: Vec<Summary<'a>>,
-    /// Rows of the matrix that differ between modes, and those that do not.
+    /// Rows of the matrix that differ between modes with a network that have both ends, and the rest.
     pub(super) different: Vec<MatrixRow>,
     pub(super) alike: Vec<MatrixRow>,
     pub(super) exposures: Vec<(&'a str, Vec<&'a str>)>,
@@ -31,6 +31,8 @@ pub(super) struct Summary<'a> {
 pub(super) struct MatrixRow {
     pub(super) from: String,
     pub(super) to: String,
+    /// Whether the row before has another source.
+    pub(super) first: bool,
     /// Word, reason, class.
     pub(super) cells: Vec<(String, String, &'static str)>,
 }
@@ -55,6 +57,9 @@ pub(super) struct VictimRow<'a> {
     /// Without, with, and what to make of it.
     pub(super) cells: Vec<(String, String, Verdict)>,
 }
+
+/// The mode whose tasks have no network.
+const NO_NETWORK: &str = "none";
 
 type Modes<'a> = [(Mode<'a>, &'a ModeResult)];
 
@@ -120,7 +125,8 @@ fn summary<'a>(mode: Mode<'a>, isolation: &Isolation) -> Summary<'a> {
 }
 
 /// Every source and target of any mode, with what each mode makes of them; those that modes differ in
-/// first.
+/// first. The mode without a network differs from all others nearly everywhere: it makes no row
+/// differ.
 fn matrix(modes: &[(Mode<'_>, &Isolation)]) -> (Vec<MatrixRow>, Vec<MatrixRow>) {
     let key = |cell: &MatrixCell| (cell.from.clone(), cell.target());
     let mut keys: Vec<_> = modes
@@ -135,10 +141,36 @@ fn matrix(modes: &[(Mode<'_>, &Isolation)]) -> (Vec<MatrixRow>, Vec<MatrixRow>) 
             cell_words(cells.find(|c| c.from == from && c.target() == to))
         };
         let cells = modes.iter().map(|(_, isolation)| cell(isolation)).collect();
-        MatrixRow { from, to, cells }
+        MatrixRow {
+            from,
+            to,
+            cells,
+            first: false,
+        }
     };
-    let differs = |row: &MatrixRow| row.cells.windows(2).any(|pair| pair[0].0 != pair[1].0);
-    keys.into_iter().map(row).partition(differs)
+    let networked: Vec<bool> = modes
+        .iter()
+        .map(|(mode, _)| mode.name != NO_NETWORK)
+        .collect();
+    let differs = |row: &MatrixRow| {
+        let cells = row.cells.iter().zip(&networked);
+        let words = cells.filter(|(cell, networked)| **networked && cell.0 != format::NOTHING);
+        let words: Vec<&str> = words.map(|(cell, _)| cell.0.as_str()).collect();
+        words.windows(2).any(|pair| pair[0] != pair[1])
+    };
+    let (mut different, mut alike): (Vec<_>, Vec<_>) = keys.into_iter().map(row).partition(differs);
+    mark_first(&mut different);
+    mark_first(&mut alike);
+    (different, alike)
+}
+
+/// Marks the first row of each source.
+fn mark_first(rows: &mut [MatrixRow]) {
+    let mut before = None;
+    for row in rows {
+        row.first = before.as_ref() != Some(&row.from);
+        before = Some(row.from.clone());
+    }
 }
 
 fn cell_words(cell: Option<&MatrixCell>) -> (String, String, &'static str) {

@@ -27,6 +27,7 @@ pub(super) struct Page<'a> {
     reachability: Vec<ReachabilityRow<'a>>,
     isolation: IsolationView<'a>,
     checks: &'a [CheckResult],
+    checks_failed: usize,
     frames: Vec<FramesRow<'a>>,
     drops: Vec<(&'a str, &'a str, String)>,
     placements: Vec<(Mode<'a>, &'a [PlacementRecord])>,
@@ -107,6 +108,7 @@ impl<'a> Page<'a> {
             reachability: reachability(&modes, &names),
             isolation: IsolationView::new(&modes, results),
             checks: &results.checks,
+            checks_failed: results.checks.iter().filter(|c| !c.passed).count(),
             frames: frames(&modes),
             drops: drops(&modes),
             placements: modes
@@ -253,16 +255,7 @@ fn reasons<'a>(modes: &[(Mode<'a>, &'a ModeResult)]) -> Vec<(&'a str, String)> {
     let mut reasons: Vec<(&str, String)> = Vec::new();
     for (mode, result) in modes {
         if let Some(reason) = &result.reason {
-            let place = reason
-                .place
-                .as_ref()
-                .map(|p| format!(" ({p})"))
-                .unwrap_or_default();
-            let words = format!(
-                "not deployable [{}]: {}{place}",
-                reason.code, reason.message
-            );
-            reasons.push((mode.name, words));
+            reasons.push((mode.name, format!("not deployable{}", reason.in_words())));
         }
         for workload in result.workloads.values() {
             if let Some(why) = &workload.reason {

@@ -4,7 +4,7 @@
 mod explain;
 mod matrix;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{ModeReach, ReachResults};
 use crate::format;
@@ -37,9 +37,15 @@ pub fn render(results: &ReachResults, view: View) -> String {
     };
     page.paragraph(&results.provenance.scenario_name, Colour::Bold);
     if results.explanations.is_empty() {
+        let mut named = Vec::new();
         for (name, mode) in &results.modes {
-            section(&mut page, name, mode, view.pairs);
+            section(&mut page, name, mode, view.pairs, &mut named);
         }
+        if view.pairs {
+            codes(&mut page, results);
+        }
+        let matrices = results.modes.values();
+        matrix::legend(&mut page, matrices.filter(|mode| !listed(mode, view.pairs)));
         differences(&mut page, results);
     } else {
         refusals(&mut page, results);
@@ -51,7 +57,12 @@ pub fn render(results: &ReachResults, view: View) -> String {
     page.out
 }
 
-fn section(page: &mut Page, name: &str, mode: &ModeReach, pairs: bool) {
+/// Whether a mode has its pairs one by one in place of a matrix.
+fn listed(mode: &ModeReach, pairs: bool) -> bool {
+    pairs && mode.pairs.is_some()
+}
+
+fn section(page: &mut Page, name: &str, mode: &ModeReach, pairs: bool, named: &mut Vec<String>) {
     page.blank();
     page.paragraph(name, Colour::Bold);
     if !mode.deployable {
@@ -59,10 +70,10 @@ fn section(page: &mut Page, name: &str, mode: &ModeReach, pairs: bool) {
         return;
     }
     page.labelled("  ", 2, &summary(mode), Colour::Dim);
-    if pairs && mode.pairs.is_some() {
+    if listed(mode, pairs) {
         list(page, mode);
     } else {
-        matrix::render(page, mode);
+        matrix::render(page, mode, named);
     }
     let reasons = not_reached(mode);
     if !reasons.is_empty() {
@@ -81,7 +92,7 @@ fn refusals(page: &mut Page, results: &ReachResults) {
 fn refusal(page: &mut Page, mode: &ModeReach) {
     let words = mode.reason.as_ref().map_or_else(
         || "cannot be deployed".to_owned(),
-        |reason| format!("cannot be deployed [{}]: {}", reason.code, reason.message),
+        |reason| format!("cannot be deployed{}", reason.in_words()),
     );
     page.labelled("  ", 2, &words, Colour::Yellow);
 }
@@ -98,6 +109,7 @@ fn summary(mode: &ModeReach) -> String {
         format::grouped(pairs),
     );
     match mode.simulated {
+        Some(simulated) if simulated.possible == 0 => words.push_str("; no attempt to make"),
         Some(simulated) => {
             let all = if simulated.probes == simulated.possible {
                 "all".to_owned()
@@ -156,6 +168,25 @@ fn list(page: &mut Page, mode: &ModeReach) {
             format::grouped((pairs.len() - MOST_PAIRS) as u64)
         );
         page.labelled("  ", 2, &words, Colour::Dim);
+    }
+}
+
+/// What the codes of listed pairs mean, each once.
+fn codes(page: &mut Page, results: &ReachResults) {
+    let listed = results
+        .modes
+        .values()
+        .flat_map(|mode| mode.pairs.iter().flatten().take(MOST_PAIRS));
+    let verdicts = listed.flat_map(|pair| &pair.at).map(|at| &at.verdict);
+    let others = verdicts.filter(|verdict| verdict.code != "reached");
+    let meanings: BTreeSet<String> = others.map(matrix::meaning).collect();
+    if meanings.is_empty() {
+        return;
+    }
+    page.blank();
+    page.paragraph("legend", Colour::Bold);
+    for meaning in &meanings {
+        page.labelled("  ", 2, meaning, Colour::Plain);
     }
 }
 

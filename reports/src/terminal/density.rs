@@ -9,6 +9,8 @@ use super::{MIN_WIDTH, Page};
 const OVERHEAD: usize = 5;
 /// Rows that a subject shows however low the terminal is.
 const LEAST_ROWS: usize = 5;
+/// Columns from which there is room to say beside a figure where it is from.
+const SOURCES: usize = 80;
 
 /// Renders the document; no line is wider than `width` (at least [`MIN_WIDTH`]) columns. With a
 /// `height`, tables are cut so that everything fits in so many lines, and say how much is hidden.
@@ -58,20 +60,22 @@ fn section(page: &mut Page, subject: &Subject, most: Option<usize>) {
         page.labelled("  ", 2, &line, Colour::Plain);
     }
     let shown = most.map_or(subject.rows.len(), |most| most.min(subject.rows.len()));
-    let columns = columns(subject);
-    if columns.is_empty() {
-        return;
-    }
     if subject.rows.is_empty() {
-        page.labelled(
-            "  ",
-            2,
-            "no instance type passes the filters",
-            Colour::Plain,
-        );
+        let words = "no instance type passes the filters";
+        page.labelled("  ", 2, words, Colour::Plain);
         return;
     }
     let alone = subject.tasks.is_empty();
+    let columns = columns(subject);
+    if columns.is_empty() {
+        if alone {
+            let words = "network interfaces limit awsvpc alone, which is not among the modes; \
+                         --task-definition says what limits the others";
+            page.labelled("  ", 2, words, Colour::Plain);
+        }
+        return;
+    }
+    let sources = alone && page.width >= SOURCES;
     let mut table = Table::new(page.width);
     table.header("type", Align::Left);
     table.header("vCPU/GiB", Align::Right);
@@ -81,12 +85,12 @@ fn section(page: &mut Page, subject: &Subject, most: Option<usize>) {
     for mode in &columns {
         // The column beside it says of what.
         table.header(mode.strip_prefix("awsvpc-").unwrap_or(mode), Align::Right);
-        if alone {
+        if sources {
             table.header("from", Align::Left);
         }
     }
     for row in &subject.rows[..shown] {
-        table.row(cells(row, &columns, alone));
+        table.row(cells(row, &columns, alone, sources));
     }
     page.out.push_str(&table.render(page.colour));
     let hidden = subject.rows.len() - shown;
@@ -162,7 +166,8 @@ fn base(mode: &str) -> &str {
     mode.strip_suffix("-trunked").unwrap_or(mode)
 }
 
-fn cells(row: &Row, columns: &[&str], alone: bool) -> Vec<Cell> {
+/// One row; with `sources`, a column of its own says where a figure is from, else a mark.
+fn cells(row: &Row, columns: &[&str], alone: bool, sources: bool) -> Vec<Cell> {
     let plain = |text: &str| Cell::new(text, Colour::Plain);
     let size = match (row.vcpus, row.memory_mib) {
         (Some(vcpus), Some(memory)) => format!("{vcpus}/{}", gib(memory)),
@@ -180,8 +185,12 @@ fn cells(row: &Row, columns: &[&str], alone: bool) -> Vec<Cell> {
             let number = fit
                 .sets
                 .map_or_else(|| absent(&fit).to_owned(), |sets| sets.to_string());
-            cells.push(plain(&number));
-            cells.push(Cell::new(from(&fit), Colour::Dim));
+            if sources {
+                cells.push(plain(&number));
+                cells.push(Cell::new(from(&fit), Colour::Dim));
+            } else {
+                cells.push(plain(&format!("{number}{}", mark(&fit))));
+            }
         } else {
             cells.push(number(&fit));
         }
@@ -214,17 +223,22 @@ fn number(fit: &Fit) -> Cell {
         Some(other) => other,
         None => "",
     };
-    let mark = match fit.eni_source {
-        Some(EniSource::InterfacesLessOne) => "*",
-        Some(EniSource::Derived) => "~",
-        _ => "",
-    };
+    let mark = mark(fit);
     let colour = if sets == 0 {
         Colour::Red
     } else {
         Colour::Plain
     };
     Cell::new(&format!("{sets} {limit}{mark}"), colour)
+}
+
+/// What marks an ENI figure that is no documented one.
+fn mark(fit: &Fit) -> &'static str {
+    match fit.eni_source {
+        Some(EniSource::InterfacesLessOne) => "*",
+        Some(EniSource::Derived) => "~",
+        _ => "",
+    }
 }
 
 fn absent(fit: &Fit) -> &'static str {
@@ -249,7 +263,11 @@ fn footer(page: &mut Page, density: &Density) {
         .subjects
         .iter()
         .all(|subject| subject.tasks.is_empty());
-    let words = if alone {
+    let words = if alone && page.width < SOURCES {
+        "As documented in the Amazon ECS developer guide, June 2023, or * ENIs - 1 (interfaces less \
+         the primary one), or ~ derived (branch interfaces + ENIs - 2). -: no trunk interface. ?: \
+         not known."
+    } else if alone {
         "documented: Amazon ECS developer guide, June 2023. ENIs - 1: interfaces less the primary \
          one. derived: branch interfaces + ENIs - 2. -: no trunk interface. ?: not known."
     } else {
@@ -313,6 +331,30 @@ mod tests {
         let enough = render_density(&density(5), 80, Some(24), false);
         assert!(!enough.contains("--all"), "{enough}");
         assert!(render_density(&density(1), 80, None, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn an_empty_table_says_why() {
+        let none = render_density(&density(0), 80, None, false);
+        assert!(none.contains("no instance type passes"), "{none}");
+        let mut alone = density(1);
+        alone.subjects[0].tasks.clear();
+        alone.subjects[0].rows[0].fits.clear();
+        let other_mode = render_density(&alone, 80, None, false);
+        assert!(other_mode.contains("not among the modes"), "{other_mode}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_marks_in_place_of_a_column() {
+        let mut alone = density(1);
+        alone.subjects[0].tasks.clear();
+        let wide = render_density(&alone, 80, None, false);
+        assert!(wide.contains("derived\n"), "{wide}");
+        let narrow = render_density(&alone, 60, None, false);
+        assert!(
+            narrow.contains(" 2~\n") && !narrow.contains('…'),
+            "{narrow}"
+        );
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(super) fn isolation(page: &mut Page, results: &Results) {
     let mut block = Block::new("blast radius");
     for (name, isolation) in &modes {
         if !isolation.blast_radius.is_empty() {
+            if !block.begun {
+                block.line(page, "how much a taken-over container reaches");
+            }
             let words = blast_in_words(&isolation.blast_radius);
             block.line(page, &format!("{name}: {words}"));
         }
@@ -60,20 +63,20 @@ pub(crate) fn instances(count: u64) -> String {
 }
 
 /// Lines under one label.
-struct Block {
+pub(super) struct Block {
     label: &'static str,
     begun: bool,
 }
 
 impl Block {
-    const fn new(label: &'static str) -> Self {
+    pub(super) const fn new(label: &'static str) -> Self {
         Self {
             label,
             begun: false,
         }
     }
 
-    fn line(&mut self, page: &mut Page, words: &str) {
+    pub(super) fn line(&mut self, page: &mut Page, words: &str) {
         if !self.begun {
             page.blank();
         }
@@ -163,7 +166,11 @@ fn interference(page: &mut Page, results: &Results) {
             .into_iter()
             .filter(|m| *m != Metric::Errors)
             .filter(|m| {
-                let has = |mode| of(mode).is_some_and(|v| v.metrics.contains_key(m.key()));
+                let has = |mode| {
+                    let victim = of(mode);
+                    let found = victim.as_ref().and_then(|v| v.metrics.get(m.key()));
+                    found.is_some_and(|f| f.without.estimate.or(f.with.estimate).is_some())
+                };
                 results.modes.values().any(has)
             })
             .collect();
@@ -247,7 +254,11 @@ pub(super) fn checks(page: &mut Page, results: &Results) {
         let mode = super::text::cut(check.mode.as_deref().unwrap_or_default(), widest);
         let label = format!("  {word}  {mode}");
         let indent = 8 + if widest > 0 { widest + 2 } else { 0 };
-        page.labelled(&label, indent, &words(check), colour);
+        let (first, evidence) = lines(check);
+        page.labelled(&label, indent, &first, colour);
+        for line in evidence {
+            page.labelled("", indent, &line, Colour::Dim);
+        }
     }
 }
 
@@ -261,26 +272,48 @@ pub fn check_line(check: &CheckResult) -> String {
     super::text::clean(&format!("{mode}{}", words(check)))
 }
 
+/// A check over several lines: its name, the assertion if it does not hold, and what was found.
+fn lines(check: &CheckResult) -> (String, Vec<String>) {
+    let named = check.name != check.that;
+    let mut evidence = Vec::new();
+    if named && !check.passed {
+        evidence.push(check.that.clone());
+    }
+    evidence.extend(found(check));
+    let mut first = check.name.clone();
+    if !check.passed {
+        evidence.extend(reason(check).map(str::to_owned));
+        if let Some(because) = &check.because {
+            first.push_str(&format!(" ({because})"));
+        }
+    }
+    (first, evidence)
+}
+
+fn found(check: &CheckResult) -> Vec<String> {
+    let found = check.observed.iter();
+    found.map(|o| format!("{} = {}", o.what, o.value)).collect()
+}
+
+/// Why a check does not hold, where what was found does not say so.
+fn reason(check: &CheckResult) -> Option<&str> {
+    let said = |reason: &&str| found(check).iter().any(|found| found.contains(reason));
+    let reason = check.reason.as_deref();
+    reason.filter(|reason| !said(reason))
+}
+
 fn words(check: &CheckResult) -> String {
     let mut words = String::new();
     if check.name != check.that {
         words.push_str(&format!("{}: ", check.name));
     }
     words.push_str(&check.that);
-    let found = check
-        .observed
-        .iter()
-        .map(|o| format!("{} = {}", o.what, o.value));
-    let found = found.collect::<Vec<_>>().join("; ");
+    let found = found(check).join("; ");
     if !found.is_empty() {
         words.push_str(&format!(" — {found}"));
     }
     if !check.passed {
-        if let Some(reason) = check
-            .reason
-            .as_ref()
-            .filter(|reason| !found.contains(*reason))
-        {
+        if let Some(reason) = reason(check) {
             words.push_str(&format!(" — {reason}"));
         }
         if let Some(because) = &check.because {

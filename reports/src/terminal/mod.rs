@@ -16,6 +16,7 @@ use std::fmt::Write;
 use text::{Align, Cell, Colour, Table};
 
 use crate::format;
+use crate::record::Reason;
 use crate::results::{Direction, Metric, ModeResult, Outcome, Results, WorkloadResult};
 
 /// Below this width the output is laid out as if it were this wide.
@@ -321,14 +322,8 @@ fn without_numbers(page: &mut Page, results: &Results) {
 /// Why a mode, or one of its workloads, has no numbers.
 fn reasons(mode: &ModeResult) -> Vec<String> {
     if !mode.deployable {
-        let why = mode.reason.as_ref().map_or_else(String::new, |reason| {
-            let place = reason
-                .place
-                .as_ref()
-                .map(|p| format!(" ({p})"))
-                .unwrap_or_default();
-            format!(" [{}]: {}{place}", reason.code, reason.message)
-        });
+        let why = mode.reason.as_ref().map(Reason::in_words);
+        let why = why.unwrap_or_default();
         return vec![format!("cannot be deployed{why}")];
     }
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
@@ -371,7 +366,7 @@ fn density(page: &mut Page, results: &Results) {
 }
 
 fn drops(page: &mut Page, results: &Results) {
-    let mut first = true;
+    let mut block = isolation::Block::new("frames dropped");
     for (name, mode) in &results.modes {
         let parts: Vec<String> = mode
             .drops
@@ -379,18 +374,9 @@ fn drops(page: &mut Page, results: &Results) {
             .filter(|(_, count)| **count > 0)
             .map(|(reason, count)| format!("{reason} {}", format::grouped(*count)))
             .collect();
-        if parts.is_empty() {
-            continue;
+        if !parts.is_empty() {
+            block.line(page, &format!("{name}: {}", parts.join(", ")));
         }
-        if std::mem::take(&mut first) {
-            page.blank();
-        }
-        page.labelled(
-            "frames dropped      ",
-            20,
-            &format!("{name}: {}", parts.join(", ")),
-            Colour::Plain,
-        );
     }
 }
 

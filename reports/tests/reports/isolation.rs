@@ -166,12 +166,13 @@ fn every_output_shows_it() {
     let page = html::render(&experiment, &results);
     for words in [
         "id=\"isolation\"",
-        "Where modes differ",
+        "Where modes with a network differ",
         "instance credentials",
         "page, disturbed",
     ] {
         assert!(page.contains(words), "{words}");
     }
+    assert_eq!(page.matches("All modes with a network let").count(), 0);
     let mut table = Vec::new();
     csv::write(&results, &mut table).unwrap();
     let table = String::from_utf8(table).unwrap();
@@ -179,4 +180,32 @@ fn every_output_shows_it() {
         .lines()
         .filter(|line| line.contains("with_neighbours."));
     assert_eq!(rows.count(), 6, "{table}");
+}
+
+#[test]
+fn rows_in_which_only_the_mode_without_a_network_differs_are_folded() {
+    const API: (&str, PartyKind) = ("api/0", PartyKind::Container);
+    const IMDS: (&str, PartyKind) = ("imds", PartyKind::Metadata);
+    let reach = |api: &str, imds: &str| {
+        vec![
+            attempt("web/0", API, Via::Own, api),
+            attempt("web/0", IMDS, Via::LinkLocal, imds),
+        ]
+    };
+    let page = |bridge: &str| {
+        let modes = vec![
+            ("none", record(400, 400, reach("no_address", "no_address"))),
+            ("bridge", record(400, 400, reach("reached", bridge))),
+            ("awsvpc", record(400, 400, reach("reached", "reached"))),
+        ];
+        let experiment = experiment("awsvpc", modes);
+        let results = compare(&experiment);
+        html::render(&experiment, &results)
+    };
+    let alike = page("reached");
+    assert!(alike.contains("All modes with a network let the same pairs meet."));
+    assert!(alike.contains("Where they agree (2)"));
+    let different = page("refused");
+    assert!(different.contains("Where modes with a network differ"));
+    assert!(different.contains("Where they agree (1)"));
 }

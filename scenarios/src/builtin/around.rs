@@ -223,6 +223,18 @@ impl Site {
     }
 }
 
+/// What the scenario is called: the families that it is built around, the first of many.
+fn title(given: &[Given]) -> String {
+    const MOST: usize = 3;
+    let families = given.iter().map(|given| given.definition.family.as_str());
+    let named: Vec<&str> = families.take(MOST).collect();
+    let more = match given.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("around {}{more}", named.join(", "))
+}
+
 /// Writes the scenario file and the list of assumptions side by side.
 struct Builder {
     site: Site,
@@ -242,7 +254,7 @@ impl Builder {
     }
 
     fn surroundings(&mut self, given: &[Given], instance: &InstanceType, fits: bool) {
-        self.line("name = \"around task definitions\"");
+        self.line(&format!("name = {}", quoted(&title(given))));
         let vpc = self.site.toml.clone();
         self.toml.push_str(&vpc);
         self.assume(self.site.assumption.clone());

@@ -11,7 +11,7 @@ use sim_core::SimDuration;
 
 /// Compares the network modes of Amazon ECS in a deterministic packet-level simulator.
 #[derive(Debug, Parser)]
-#[command(name = "ecsnet", version, about, arg_required_else_help = true, after_help = EXIT_STATUS)]
+#[command(name = "ecsnet", version, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -89,7 +89,7 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,
     /// The modes to compare.
-    #[arg(long, value_name = "MODE", value_delimiter = ',', value_parser = mode, default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
+    #[arg(long, alias = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode, default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
     pub(crate) modes: Vec<Mode>,
     /// The mode that the others are compared with [default: host, else the first that has a network].
     #[arg(long, value_name = "MODE", value_parser = mode)]
@@ -148,7 +148,7 @@ pub(crate) struct ReachArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
     /// The modes to look at; may be given several times [default: all].
-    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode)]
+    #[arg(long = "mode", alias = "modes", value_name = "MODE", value_delimiter = ',', value_parser = mode)]
     pub(crate) modes: Vec<Mode>,
     /// Who asks [default: everybody].
     #[arg(long, value_name = "A")]
@@ -189,6 +189,7 @@ pub(crate) struct CheckArgs {
 
 /// `ecsnet density`.
 #[derive(Args, Debug)]
+#[command(mut_arg("vpc", |vpc| vpc.hide(true)))]
 pub(crate) struct DensityArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
@@ -196,7 +197,7 @@ pub(crate) struct DensityArgs {
     #[arg(long = "instance-type", value_name = "TYPE", value_delimiter = ',')]
     pub(crate) instance_types: Vec<String>,
     /// The modes; awsvpc is shown without and with trunking.
-    #[arg(long = "mode", value_name = "MODE", value_delimiter = ',', value_parser = mode, default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
+    #[arg(long = "mode", alias = "modes", value_name = "MODE", value_delimiter = ',', value_parser = mode, default_values = ["none", "bridge", "host", "awsvpc", "fargate"])]
     pub(crate) modes: Vec<Mode>,
     /// Show only types for which this holds, such as family=c5, "vcpus>=4", "memory<=16GiB",
     /// arch=arm64 or trunking=true; may be given several times.

@@ -242,10 +242,13 @@ fn print(
                 ..
             } = performance;
             let seconds = Duration::from_nanos(*wall_ns).as_secs_f64();
-            writeln!(
-                out,
-                "\n{events} events in {seconds:.1} s ({events_per_s} per second)"
-            )?;
+            match events {
+                0 => writeln!(out, "\nno event: the scenario has no load to simulate"),
+                _ => writeln!(
+                    out,
+                    "\n{events} events in {seconds:.1} s ({events_per_s} per second)"
+                ),
+            }?;
             writeln!(out, "wrote {}", names.join(", "))
         })
     };

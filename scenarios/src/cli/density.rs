@@ -94,6 +94,12 @@ fn types(names: &[String]) -> Result<Vec<&'static Listed>, Failure> {
 
 /// The tasks that are meant.
 fn asked(input: &InputArgs) -> Result<(Vec<Kind>, Ground, NonePolicy), Failure> {
+    if input.vpc.is_some() {
+        return Err(Failure::with_help(
+            "density puts tasks on single instances, not into a VPC",
+            "leave --vpc out; addresses of subnets count with a scenario file ([vpc] from = \"DIR\")",
+        ));
+    }
     let Some(path) = &input.scenario else {
         let kinds = definitions(&input.task_definitions)?;
         return Ok((kinds, Ground::default(), NonePolicy::AsWritten));

@@ -150,7 +150,7 @@ fn vpc_words(args: &InputArgs) -> Vec<String> {
 pub(crate) fn caveats(reports: &[Report]) -> Vec<String> {
     let lines = reports
         .iter()
-        .flat_map(|report| report.caveats().map(|caveat| report.line(caveat)));
+        .flat_map(|report| report.caveats().map(|caveat| report.plain_line(caveat)));
     lines.collect()
 }
 

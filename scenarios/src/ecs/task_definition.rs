@@ -278,7 +278,15 @@ impl TaskDefinition {
         let definition = match json::parse(text) {
             Ok(node) => read::task_definition(&node, &mut report),
             Err(error) => {
-                report.error(Some(error.span), "", error.problem);
+                let mut problem = error.problem;
+                let begins = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+                if begins.starts_with(['#', '[']) && ::toml::from_str::<::toml::Table>(text).is_ok()
+                {
+                    problem = problem.with_help(
+                        "it is TOML: a scenario file is given without --task-definition",
+                    );
+                }
+                report.error(Some(error.span), "", problem);
                 None
             }
         };

@@ -23,6 +23,10 @@ impl ScenarioSpec {
         let mut report = Report::new(file, text);
         let root = match toml::parse(text) {
             Ok(root) => root,
+            Err(_) if text.trim_start().starts_with('{') => {
+                report.error(Some(0..1), "", looks_like_json());
+                return (None, report);
+            }
             Err(errors) => {
                 for error in errors {
                     report.error(Some(error.span), "", error.problem);
@@ -33,6 +37,12 @@ impl ScenarioSpec {
         let spec = Reader::new(&root, "", &mut report).map(|mut reader| scenario(&mut reader));
         (spec, report)
     }
+}
+
+/// One message in place of one for each line.
+fn looks_like_json() -> Problem {
+    let message = "not TOML: it looks like JSON, and a scenario file is TOML";
+    Problem::new("toml-syntax", message).with_help("give a task definition with --task-definition")
 }
 
 fn scenario(reader: &mut Reader<'_>) -> ScenarioSpec {

@@ -181,3 +181,27 @@ fn a_mode_that_refuses_the_scenario_cannot_run() {
     let said = refused(&home, "run --task-definition web.json --mode none");
     assert_says(&said, &["none refused", "port"]);
 }
+
+#[test]
+fn a_file_of_the_other_kind_is_known_for_what_it_is() {
+    let home = home();
+    let said = refused(&home, "compare web.json");
+    assert_says(
+        &said,
+        &["web.json:1:1", "looks like JSON", "--task-definition"],
+    );
+    assert_eq!(said.matches("error").count(), 1, "{said}");
+    let said = refused(&home, "compare --task-definition good.toml");
+    assert_says(&said, &["it is TOML", "without --task-definition"]);
+    let said = refused(&home, "reach --vpc web.json");
+    assert_says(&said, &["it is no folder", "name the folder"]);
+}
+
+#[test]
+fn density_looks_at_no_vpc() {
+    let home = home();
+    let said = refused(&home, "density --task-definition web.json --vpc .");
+    assert_says(&said, &["not into a VPC", "leave --vpc out"]);
+    let help = out(&home.run("density --help"));
+    assert!(!help.contains("--vpc"), "{help}");
+}

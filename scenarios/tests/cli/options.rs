@@ -170,3 +170,28 @@ fn help_and_version_succeed() {
     assert_eq!(home.run("").status.code(), Some(2));
     assert_eq!(home.run("compare --no-such-option").status.code(), Some(2));
 }
+
+#[test]
+fn modes_are_named_by_either_spelling() {
+    let home = Home::new();
+    for option in ["--mode", "--modes"] {
+        let results = compare(&home, &format!("{option} host"));
+        assert_eq!(mode_names(&results), ["host"]);
+    }
+    for command in ["reach --simulate none", "density --csv"] {
+        let said = |option: &str| out(&home.succeed(&format!("{command} {option}")));
+        assert_eq!(said("--mode host"), said("--modes host"));
+        assert_ne!(said("--mode host"), said(""));
+    }
+}
+
+#[test]
+fn without_a_command_the_help_says_what_it_is_for() {
+    let output = Home::new().run("");
+    assert_eq!(output.status.code(), Some(2));
+    let said = err(&output);
+    assert!(
+        said.contains("Compares the network modes of Amazon ECS"),
+        "{said}"
+    );
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::format;
-use crate::reach::record::{ModeReach, SymbolRecord, VerdictRecord};
+use crate::reach::record::{LegName, ModeReach, SymbolRecord, VerdictRecord};
 use crate::terminal::Page;
 use crate::terminal::text::{self, Align, Cell, Colour, Table};
 
@@ -21,8 +21,9 @@ struct Grid {
     cells: Vec<Vec<Cell>>,
 }
 
-/// Writes the matrix of a mode.
-pub(super) fn render(page: &mut Page, mode: &ModeReach) {
+/// Writes the matrix of a mode. `named` are the columns that the matrix before has named; where they
+/// are the same, they are not named again.
+pub(super) fn render(page: &mut Page, mode: &ModeReach, named: &mut Vec<String>) {
     if mode.sources.is_empty() || mode.listeners.is_empty() {
         let words = match mode.sources.is_empty() {
             true => "nobody asks",
@@ -31,15 +32,19 @@ pub(super) fn render(page: &mut Page, mode: &ModeReach) {
         page.labelled("  ", 2, words, Colour::Plain);
         return;
     }
-    let single = mode.sources.len() <= MOST_ROWS && mode.listeners.len() <= MOST_COLUMNS;
+    let single = is_single(mode);
     let grid = if single { cells(mode) } else { groups(mode) };
-    set(page, &grid);
-    if single {
-        legend(page, &mode.symbols);
-    } else {
+    set(page, &grid, *named == grid.columns);
+    *named = grid.columns;
+    if !single {
         let words = "pairs reached of all pairs, by service; ? marks undetermined ones";
         page.labelled("  ", 2, words, Colour::Dim);
     }
+}
+
+/// Whether each source has a row and each listening port a column of its own.
+fn is_single(mode: &ModeReach) -> bool {
+    mode.sources.len() <= MOST_ROWS && mode.listeners.len() <= MOST_COLUMNS
 }
 
 fn colour(symbol: Option<&SymbolRecord>) -> Colour {
@@ -139,7 +144,7 @@ fn numbered<'a>(groups: impl Iterator<Item = &'a str>) -> (Vec<usize>, Vec<Strin
 }
 
 /// Writes a grid; columns have numbers, since names do not fit, and as many tables as are needed.
-fn set(page: &mut Page, grid: &Grid) {
+fn set(page: &mut Page, grid: &Grid, named: bool) {
     let width = |cell: &Cell| text::width(cell.text());
     let widest = grid.cells.iter().flatten().map(width).max().unwrap_or(1);
     let digits = grid.columns.len().to_string().len();
@@ -162,28 +167,59 @@ fn set(page: &mut Page, grid: &Grid) {
             table.row(line);
         }
         page.out.push_str(&table.render(page.colour));
-        let names = (first..until).map(|n| format!("{}={}", n + 1, grid.columns[n]));
-        page.labelled(
-            "  to: ",
-            6,
-            &names.collect::<Vec<_>>().join(", "),
-            Colour::Plain,
-        );
+        if !named {
+            let names = (first..until).map(|n| format!("{}={}", n + 1, grid.columns[n]));
+            let names = names.collect::<Vec<_>>().join(", ");
+            page.labelled("  to: ", 6, &names, Colour::Plain);
+        }
         first = until;
+    }
+    if named {
+        page.labelled("  to: ", 6, "as above", Colour::Plain);
     }
 }
 
-fn legend(page: &mut Page, symbols: &[SymbolRecord]) {
-    let words: Vec<String> = symbols.iter().map(meaning).collect();
-    page.labelled("  ", 2, &words.join(", "), Colour::Dim);
+/// Writes what the symbols of all matrices stand for; a symbol means the same in all of them.
+pub(super) fn legend<'a>(page: &mut Page, modes: impl Iterator<Item = &'a ModeReach>) {
+    let symbols: BTreeMap<char, &SymbolRecord> = modes
+        .filter(|mode| is_single(mode))
+        .flat_map(|mode| &mode.symbols)
+        .map(|symbol| (symbol.symbol, symbol))
+        .collect();
+    if symbols.is_empty() {
+        return;
+    }
+    page.blank();
+    page.paragraph("legend", Colour::Bold);
+    let reached = |symbol: &SymbolRecord| symbol.via.is_some();
+    let (reached, others): (Vec<&SymbolRecord>, Vec<_>) =
+        symbols.into_values().partition(|symbol| reached(symbol));
+    let words = reached.iter().filter_map(|s| Some((s.symbol, s.via?)));
+    let words = words.map(|(symbol, via)| format!("{symbol} {}", via.words()));
+    let words = words.collect::<Vec<_>>().join(", ");
+    if !words.is_empty() {
+        page.labelled("  reached: ", 11, &words, Colour::Plain);
+    }
+    for symbol in others {
+        page.labelled(
+            &format!("  {}  ", symbol.symbol),
+            5,
+            &meaning(&symbol.verdict),
+            Colour::Plain,
+        );
+    }
 }
 
-fn meaning(symbol: &SymbolRecord) -> String {
-    let VerdictRecord { code, leg, .. } = &symbol.verdict;
-    let words = match symbol.via {
-        Some(via) => format!("{code} {}", via.words()),
-        None if *leg == super::super::LegName::Return => format!("{code} on the way back"),
-        None => code.clone(),
+/// A verdict that is not *reached*, in words.
+pub(super) fn meaning(verdict: &VerdictRecord) -> String {
+    let VerdictRecord {
+        code,
+        description,
+        leg,
+    } = verdict;
+    let back = match leg {
+        LegName::Return => " on the way back",
+        LegName::Forward => "",
     };
-    format!("{}={words}", symbol.symbol)
+    format!("{code}{back}: {description}")
 }
