@@ -7,6 +7,7 @@ use super::*;
 use crate::diagnostic::Report;
 use crate::ecs::Protocol;
 
+mod folder;
 mod network;
 
 const WEB: &str = include_str!("../../examples/web.json");
