@@ -7,19 +7,18 @@ use super::*;
 use crate::describe::read_files;
 use crate::lower::{NonePolicy, lower};
 
-/// The example folder, whose public subnet says this of public addresses.
-fn among(map_public_ip: &str) -> Scenario {
+/// A scenario among the example folder, with these texts replaced in its file of subnets.
+fn read_among(replace: &[(&str, &str)]) -> Result<(Scenario, Vec<Report>), Vec<Report>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/vpc");
     let mut texts = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let subnet = "\"SubnetId\": \"subnet-0public0000000a\",";
-        let text = match name.as_str() {
-            "subnets.json" => text.replace(subnet, &format!("{subnet} {map_public_ip}")),
-            _ => text,
-        };
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (old, new) in replace.iter().filter(|_| name == "subnets.json") {
+            assert!(text.contains(old), "{old}");
+            text = text.replace(old, new);
+        }
         texts.push((name, text));
     }
     let text = "[vpc]\nfrom = \"vpc\"\n\
@@ -31,9 +30,29 @@ fn among(map_public_ip: &str) -> Scenario {
         file: &files,
         folder: &|_| read_files(&texts),
     };
-    let read = read_scenario_among("s.toml", text, surroundings);
-    let show = |reports: Vec<Report>| reports.iter().map(Report::to_string).collect::<String>();
-    read.unwrap_or_else(|reports| panic!("{}", show(reports))).0
+    read_scenario_among("s.toml", text, surroundings)
+}
+
+fn show(reports: &[Report]) -> String {
+    reports.iter().map(Report::to_string).collect()
+}
+
+/// The same, with what the public subnet says of public addresses.
+fn among(map_public_ip: &str) -> Scenario {
+    let subnet = "\"SubnetId\": \"subnet-0public0000000a\",";
+    let read = read_among(&[(subnet, &format!("{subnet} {map_public_ip}"))]);
+    read.unwrap_or_else(|reports| panic!("{}", show(&reports)))
+        .0
+}
+
+#[test]
+fn a_name_that_two_subnets_have_is_not_guessed_at() {
+    let told = show(&read_among(&[("\"private-b\"", "\"private-a\"")]).unwrap_err());
+    assert!(told.contains("2 subnets are named \"private-a\""), "{told}");
+    assert!(
+        told.contains("subnet-0private000000a, subnet-0private000000b"),
+        "{told}"
+    );
 }
 
 #[test]
