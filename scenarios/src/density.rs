@@ -437,7 +437,11 @@ fn fit(listed: &Listed, column: Column, need: &Need, set: &[(&Kind, u32)], groun
     );
     site.dynamic = DynamicPorts::new(ground.dynamic_ports.clone());
     let fits = density(&site, need, addresses(ground, set, column));
-    let per_set: u64 = set.iter().map(|(_, n)| u64::from(*n)).sum();
+    // As many as are on an instance: those that are kept on Fargate are not.
+    let here = set
+        .iter()
+        .filter(|(kind, _)| kind.mode != Some(Mode::Fargate));
+    let per_set: u64 = here.map(|(_, n)| u64::from(*n)).sum();
     Fit {
         sets: fits.sets,
         tasks: fits.sets.map(|sets| sets * per_set),

@@ -166,6 +166,16 @@ fn only_subnets_of_tasks_with_interfaces_count() {
 }
 
 #[test]
+fn tasks_that_are_kept_on_fargate_are_not_counted_on_an_instance() {
+    let web = kind("web", 256, 512, "");
+    let mut batch = kind("batch", 256, 512, "");
+    batch.mode = Some(Mode::Fargate);
+    let density = answer(&question(vec![web, batch], &["m5.large"]));
+    let bridge = fit_of(&density, 2, "bridge");
+    assert_eq!((bridge.sets, bridge.tasks), (Some(8), Some(8)));
+}
+
+#[test]
 fn rows_are_filtered_and_sorted() {
     let names = |filters: &[&str], sort: Option<&str>| {
         let filters: Vec<_> = filters
