@@ -40,15 +40,17 @@ const HEADER: [&str; 20] = [
 /// Those of `out`.
 pub fn write(results: &Results, out: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(HEADER)?;
+    writer.write_record(HEADER).map_err(cause)?;
     for (name, mode) in &results.modes {
         for workload in results.workload_names() {
             for metric in Metric::ALL {
-                writer.write_record(row(results, name, mode, workload, metric))?;
+                writer
+                    .write_record(row(results, name, mode, workload, metric))
+                    .map_err(cause)?;
             }
         }
         for row in interference(name, mode) {
-            writer.write_record(row)?;
+            writer.write_record(row).map_err(cause)?;
         }
     }
     writer.flush()
@@ -163,6 +165,14 @@ fn interfered(mode: &str, workload: &str, metric: Metric, found: &Interfered) ->
         d.verdict.clone(),
         with.note.clone().unwrap_or_default(),
     ]
+}
+
+/// An error of the writer as what it is: a reader that has gone away is told by its kind.
+pub(crate) fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// The shortest decimal that reads back as the same number; empty for none.

@@ -7,6 +7,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::csv::cause;
+
 /// Name and version of the document.
 pub const SCHEMA: &str = "ecsnet.density/1";
 
@@ -90,7 +92,7 @@ pub struct Row {
 pub struct Fit {
     /// Sets; null where it is not known, or the mode is refused, or the type has no trunk.
     pub sets: Option<u64>,
-    /// Tasks of these sets.
+    /// Tasks of these sets, without those that are kept on Fargate.
     pub tasks: Option<u64>,
     /// What runs out first: `CPU`, `memory`, `ENI`, `ports`, `dynamic ports`, `bridge addresses` or
     /// `subnet addresses`; why there is no number: `refused`, `no trunk`, `unknown size` or
@@ -169,11 +171,13 @@ const HEADER: [&str; 17] = [
 /// Those of `out`.
 pub fn write_csv(density: &Density, out: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(HEADER)?;
+    writer.write_record(HEADER).map_err(cause)?;
     for subject in &density.subjects {
         for row in &subject.rows {
             for (mode, fit) in &row.fits {
-                writer.write_record(line(subject, row, mode, fit))?;
+                writer
+                    .write_record(line(subject, row, mode, fit))
+                    .map_err(cause)?;
             }
         }
     }
@@ -203,4 +207,56 @@ fn line(subject: &Subject, row: &Row, mode: &str, fit: &Fit) -> [String; 17] {
         subject.cpu.to_string(),
         fit.detail.clone(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe whose reader has seen enough.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_told_by_the_kind_of_error() {
+        let fit = Fit {
+            detail: "longer than any buffer ".repeat(10_000),
+            ..Fit::default()
+        };
+        let row = Row {
+            instance_type: "c5.large".to_owned(),
+            architecture: None,
+            hypervisor: None,
+            vcpus: None,
+            memory_mib: None,
+            registered_memory_mib: None,
+            max_enis: None,
+            trunking: None,
+            fits: IndexMap::from([("bridge".to_owned(), fit)]),
+        };
+        let density = Density {
+            schema: SCHEMA.to_owned(),
+            subjects: vec![Subject {
+                name: "web".to_owned(),
+                tasks: IndexMap::new(),
+                cpu: 0,
+                memory_mib: 0,
+                refused: IndexMap::new(),
+                fargate: Vec::new(),
+                rows: vec![row],
+            }],
+            notes: Vec::new(),
+        };
+        let error = write_csv(&density, Closed).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
 }

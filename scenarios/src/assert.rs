@@ -221,6 +221,15 @@ impl Claim {
 }
 
 impl Term {
+    /// Whether it has no function in it, so that no result can change it.
+    fn is_fixed(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Text(_) => true,
+            Self::Call(_) => false,
+            Self::Arithmetic { left, right, .. } => left.is_fixed() && right.is_fixed(),
+        }
+    }
+
     fn depends_on_mode(&self) -> bool {
         match self {
             Self::Number(_) | Self::Text(_) => false,

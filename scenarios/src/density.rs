@@ -436,8 +436,12 @@ fn fit(listed: &Listed, column: Column, need: &Need, set: &[(&Kind, u32)], groun
         places,
     );
     site.dynamic = DynamicPorts::new(ground.dynamic_ports.clone());
-    let fits = density(&site, need, addresses(ground, set, column.trunked));
-    let per_set: u64 = set.iter().map(|(_, n)| u64::from(*n)).sum();
+    let fits = density(&site, need, addresses(ground, set, column));
+    // As many as are on an instance: those that are kept on Fargate are not.
+    let here = set
+        .iter()
+        .filter(|(kind, _)| kind.mode != Some(Mode::Fargate));
+    let per_set: u64 = here.map(|(_, n)| u64::from(*n)).sum();
     Fit {
         sets: fits.sets,
         tasks: fits.sets.map(|sets| sets * per_set),
@@ -450,12 +454,14 @@ fn fit(listed: &Listed, column: Column, need: &Need, set: &[(&Kind, u32)], groun
 
 /// Free addresses in the zone of the instance for the interfaces of a set, when the instance has
 /// taken its own.
-fn addresses(ground: &Ground, set: &[(&Kind, u32)], trunked: bool) -> Option<u64> {
+fn addresses(ground: &Ground, set: &[(&Kind, u32)], column: Column) -> Option<u64> {
     let network = ground.network.as_ref()?;
-    let listed = set.iter().flat_map(|(kind, _)| &kind.subnets);
+    let own_interface = |kind: &&Kind| kind.mode.unwrap_or(column.mode) == Mode::Awsvpc;
+    let kinds = set.iter().map(|(kind, _)| *kind).filter(own_interface);
+    let listed = kinds.flat_map(|kind| &kind.subnets);
     let subnets: BTreeSet<usize> = listed.copied().collect();
     let free = subnets.iter().filter_map(|&subnet| {
-        let own = u64::from(subnet == network.own) * if trunked { 2 } else { 1 };
+        let own = u64::from(subnet == network.own) * if column.trunked { 2 } else { 1 };
         Some(network.free[subnet]?.saturating_sub(own))
     });
     Some(free.sum())

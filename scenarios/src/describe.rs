@@ -50,6 +50,9 @@ const MOST_PORTS: usize = 16;
 pub struct Imported {
     /// The VPCs and what connects them. Latency and loss are the defaults.
     pub region: RegionPlan,
+    /// Whether instances get a public address at their launch (`MapPublicIpOnLaunch`), by the index
+    /// of their subnet.
+    pub map_public_ip: Vec<bool>,
     /// The network interfaces, those of NAT gateways included. No two have the same name.
     pub interfaces: Vec<ImportedInterface>,
     /// What a result must say: what the files have and the simulator has not, or has otherwise. One
@@ -281,6 +284,7 @@ fn read(folder: &str, files: &[(String, String)]) -> Result<(Imported, Vec<Repor
     let Context {
         mut reports,
         region,
+        map_public_ip,
         ipv6,
         ..
     } = context;
@@ -294,6 +298,7 @@ fn read(folder: &str, files: &[(String, String)]) -> Result<(Imported, Vec<Repor
         .flat_map(|report| report.caveats().map(|caveat| report.plain_line(caveat)));
     let imported = Imported {
         region,
+        map_public_ip,
         interfaces,
         caveats: lines.collect(),
         inputs,

@@ -174,7 +174,7 @@ pub fn lower(
     if let Some(crowded) = &crowded {
         build(crowded, 0, 0)?;
     }
-    let mut constants = machine::common_constants();
+    let mut constants = machine::common_constants(&plan);
     constants.extend(laid_out.constants);
     let profiles = plan.instances.iter().map(|instance| &instance.profile);
     let guests = plan.tasks.iter().filter_map(|task| task.fargate.as_ref());

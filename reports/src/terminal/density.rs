@@ -36,7 +36,7 @@ pub fn render_density(
         let others: usize = density
             .subjects
             .iter()
-            .map(|s| OVERHEAD + words(s).len())
+            .map(|subject| OVERHEAD + said(subject, page.width, false).lines().count())
             .sum();
         let room = height.saturating_sub(1 + foot.out.lines().count() + others);
         (room / density.subjects.len().max(1)).max(LEAST_ROWS)
@@ -56,9 +56,7 @@ fn section(page: &mut Page, subject: &Subject, most: Option<usize>) {
     );
     page.out.push_str(&title);
     page.out.push('\n');
-    for line in words(subject) {
-        page.labelled("  ", 2, &line, Colour::Plain);
-    }
+    page.out.push_str(&said(subject, page.width, page.colour));
     let shown = most.map_or(subject.rows.len(), |most| most.min(subject.rows.len()));
     if subject.rows.is_empty() {
         let words = "no instance type passes the filters";
@@ -123,6 +121,19 @@ fn title(subject: &Subject) -> String {
             )
         }
     }
+}
+
+/// What is said before the table, in lines.
+fn said(subject: &Subject, width: usize, colour: bool) -> String {
+    let mut page = Page {
+        out: String::new(),
+        width,
+        colour,
+    };
+    for line in words(subject) {
+        page.labelled("  ", 2, &line, Colour::Plain);
+    }
+    page.out
 }
 
 /// What is said before the table: sizes on Fargate, and modes that are refused.

@@ -260,8 +260,7 @@ impl Resolver<'_> {
             }
             (left, right) => left == right,
         };
-        let constant = |side: &Typed| matches!(side.term, Term::Number(_));
-        if constant(&a) && constant(&b) {
+        if a.term.is_fixed() && b.term.is_fixed() {
             let message = "both sides are fixed".to_owned();
             let help = "compare with a function, such as p99(\"web\")".to_owned();
             self.error(&tree.span, "nothing-to-check", message, help);

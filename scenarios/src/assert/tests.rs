@@ -9,6 +9,7 @@ use reports::{
 };
 use sim_core::{Histogram, SimDuration};
 
+use super::value::{Value, calculate};
 use super::*;
 
 fn known() -> Known<'static> {
@@ -105,6 +106,7 @@ fn every_mistake_of_meaning_is_told_at_its_place() {
         "placed(\"web/0\") < \"instance/0\"",
         "\"2 ms\" < \"3 ms\"",
         "1 < 2",
+        "2 * 2 == 8 / 2",
         "errors(\"page\") < \"200 %\"",
         "interference(\"backup\") < 2",
         "interference(\"nobody\") < 2",
@@ -428,6 +430,20 @@ fn what_is_not_known_does_not_hold_either_way() {
         outcome("p99(\"page\", \"awsvpc\") < \"2 ms\" and deployable(\"awsvpc\")").reason,
         None
     );
+}
+
+/// Nothing limits the tasks of Fargate: without this `not density("fargate") * 0 < 1` would hold.
+#[test]
+fn what_is_no_number_decides_nothing() {
+    let limitless = || Value::Exact(f64::INFINITY);
+    let calculated = |operation, a, b| calculate(operation, a, b).map(|_| ()).unwrap_err();
+    let open = "a calculation with what has no limit gives no number";
+    assert_eq!(
+        calculated(Operation::Times, limitless(), Value::Exact(0.0)),
+        open
+    );
+    assert_eq!(calculated(Operation::Over, limitless(), limitless()), open);
+    assert!(calculate(Operation::Over, limitless(), Value::Exact(2.0)).is_ok());
 }
 
 #[test]

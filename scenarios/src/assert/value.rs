@@ -105,8 +105,22 @@ impl Estimated {
     }
 }
 
-/// Multiplies or divides.
+/// Multiplies or divides. What has no value, such as a limitless number over another, is none: no
+/// relation holds for it, and so its negation must not hold either.
 pub(super) fn calculate(operation: Operation, a: Value, b: Value) -> Result<Value, String> {
+    let value = product(operation, a, b)?;
+    let undefined = match &value {
+        Value::Exact(number) => number.is_nan(),
+        Value::Text(_) => false,
+        Value::Estimate(estimate) => estimate.value.is_nan(),
+    };
+    match undefined {
+        true => Err("a calculation with what has no limit gives no number".to_owned()),
+        false => Ok(value),
+    }
+}
+
+fn product(operation: Operation, a: Value, b: Value) -> Result<Value, String> {
     let by_zero = || "a division by zero".to_owned();
     match (operation, a, b) {
         (Operation::Times, Value::Exact(a), Value::Exact(b)) => Ok(Value::Exact(a * b)),

@@ -28,7 +28,8 @@ const DEFAULT_COLUMNS: usize = 100;
 
 /// Compares the modes.
 pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
-    let loaded = input::load(&args.input)?;
+    let mut loaded = input::load(&args.input)?;
+    input::reseed(&mut loaded.scenario, &args.measure);
     let modes = in_order(&args.modes);
     let measure = input::measure(&loaded.scenario, &args.measure);
     let lowered: Vec<LoweredMode> = modes
@@ -40,7 +41,7 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
         replications: args
             .replications
             .unwrap_or(loaded.scenario.measure.replications),
-        seed: input::seed(&loaded.scenario, &args.measure),
+        seed: loaded.scenario.measure.seed,
         threads: threads(args.jobs),
     };
     // Before the first file is opened: from here on an interrupt cleans up.

@@ -178,9 +178,9 @@ pub(crate) fn measure(scenario: &Scenario, args: &MeasureArgs) -> MeasurePlan {
     }
 }
 
-/// The master seed.
-pub(crate) fn seed(scenario: &Scenario, args: &MeasureArgs) -> u64 {
-    args.seed.unwrap_or(scenario.measure.seed)
+/// Gives a scenario the master seed of the command line. Before it is lowered: placement may draw.
+pub(crate) fn reseed(scenario: &mut Scenario, args: &MeasureArgs) {
+    scenario.measure.seed = args.seed.unwrap_or(scenario.measure.seed);
 }
 
 /// The options of `measure` that were given, as words of a command.

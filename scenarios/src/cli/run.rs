@@ -29,7 +29,8 @@ struct Detail<'a> {
 
 /// Runs it.
 pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
-    let loaded = input::load(&args.input)?;
+    let mut loaded = input::load(&args.input)?;
+    input::reseed(&mut loaded.scenario, &args.measure);
     let measure = input::measure(&loaded.scenario, &args.measure);
     let lowered = lower(&loaded.scenario, args.mode, &measure, loaded.policy)
         .map_err(|refusal| Failure::bad_input(format!("{} refused: {refusal}", args.mode)))?;
@@ -43,7 +44,7 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
             ));
         }
     };
-    let seed = input::seed(&loaded.scenario, &args.measure);
+    let seed = loaded.scenario.measure.seed;
     // Before the first file is opened: from here on an interrupt cleans up.
     let stop = interrupt::install();
     let mut outputs = Outputs::new();

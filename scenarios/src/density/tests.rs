@@ -148,6 +148,34 @@ fn the_ground_of_a_scenario_counts() {
 }
 
 #[test]
+fn only_subnets_of_tasks_with_interfaces_count() {
+    let mut own = kind("own", 1, 6, "");
+    own.mode = Some(Mode::Awsvpc);
+    let mut shared = kind("shared", 1, 6, "");
+    shared.subnets = vec![1];
+    let mut question = question(vec![own, shared], &["m5.4xlarge"]);
+    let free = vec![Some(4), Some(100)];
+    question.ground.network = Some(Network { free, own: 1 });
+    let density = answer(&question);
+    let mix = |mode: &str| {
+        let fit = fit_of(&density, 2, mode);
+        (fit.sets, fit.limit.as_deref().unwrap())
+    };
+    // The other half of the mix has no interfaces, and its subnet none to give.
+    assert_eq!(mix("bridge"), (Some(4), "subnet addresses"));
+}
+
+#[test]
+fn tasks_that_are_kept_on_fargate_are_not_counted_on_an_instance() {
+    let web = kind("web", 256, 512, "");
+    let mut batch = kind("batch", 256, 512, "");
+    batch.mode = Some(Mode::Fargate);
+    let density = answer(&question(vec![web, batch], &["m5.large"]));
+    let bridge = fit_of(&density, 2, "bridge");
+    assert_eq!((bridge.sets, bridge.tasks), (Some(8), Some(8)));
+}
+
+#[test]
 fn rows_are_filtered_and_sorted() {
     let names = |filters: &[&str], sort: Option<&str>| {
         let filters: Vec<_> = filters

@@ -16,6 +16,8 @@ use crate::document::reader::{At, Reader};
 pub(super) struct Context {
     pub(super) reports: Reports,
     pub(super) region: RegionPlan,
+    /// Whether instances get a public address at their launch, by the index of their subnet.
+    pub(super) map_public_ip: Vec<bool>,
     pub(super) ids: Ids,
     pub(super) ipv6: Ipv6,
     /// What a route to an identifier comes to.
@@ -38,6 +40,7 @@ impl Context {
         Self {
             reports,
             region: RegionPlan::default(),
+            map_public_ip: Vec::new(),
             ids: Ids::of(documents),
             ipv6: Ipv6::default(),
             targets: BTreeMap::new(),

@@ -95,10 +95,11 @@ pub(super) fn read_subnets(documents: &Documents<'_>, context: &mut Context) {
         .collect();
     context.region.zones = zones.into_iter().collect();
     for item in documents.items(Kind::Subnet) {
-        if let Some(subnet) = read_subnet(item, context) {
+        if let Some((subnet, map_public_ip)) = read_subnet(item, context) {
             let index = context.region.subnets.len();
             context.ids.add(Kind::Subnet, &subnet.id, Some(index));
             context.region.subnets.push(subnet);
+            context.map_public_ip.push(map_public_ip);
         }
     }
 }
@@ -109,7 +110,8 @@ fn zone<'a>(item: &Item<'a>) -> Option<&'a str> {
     key("AvailabilityZone").or_else(|| key("AvailabilityZoneId"))
 }
 
-fn read_subnet(item: &Item<'_>, context: &mut Context) -> Option<SubnetPlan> {
+/// A subnet, and whether instances get a public address in it.
+fn read_subnet(item: &Item<'_>, context: &mut Context) -> Option<(SubnetPlan, bool)> {
     let command = Kind::Subnet.command();
     let mut reader = context.reports.reader(item)?;
     let id = id(&mut reader, Kind::Subnet);
@@ -127,6 +129,7 @@ fn read_subnet(item: &Item<'_>, context: &mut Context) -> Option<SubnetPlan> {
             None
         }
     };
+    let map_public_ip = reader.get::<bool>("MapPublicIpOnLaunch");
     if ipv6_only(&mut reader) {
         let span = reader.span();
         context.ipv6.note(item.file, span, &item.place);
@@ -140,7 +143,7 @@ fn read_subnet(item: &Item<'_>, context: &mut Context) -> Option<SubnetPlan> {
         let problem = overlapping("subnets", cidr.value, other.cidr, Some(&other.id));
         reader.error_at(&cidr.place, cidr.span.clone(), problem);
     }
-    Some(SubnetPlan {
+    let subnet = SubnetPlan {
         vpc,
         name: name.unwrap_or_else(|| id.clone()),
         id,
@@ -148,7 +151,8 @@ fn read_subnet(item: &Item<'_>, context: &mut Context) -> Option<SubnetPlan> {
         zone,
         route_table: None,
         network_acl: None,
-    })
+    };
+    Some((subnet, map_public_ip.is_some_and(|map| map.value)))
 }
 
 /// A subnet without IPv4.

@@ -50,15 +50,20 @@ pub(crate) fn trunks(capacity: &Capacity) -> bool {
 }
 
 /// The free addresses of each subnet before any instance and task, with those outside ECS that are
-/// in it already counted.
+/// in it already counted: clients, NAT gateways and the interfaces of interface endpoints.
 pub(crate) fn free_addresses(scenario: &Scenario) -> Vec<u64> {
     let usable = |cidr| u64::from(AddressAllocator::new(cidr).usable());
     let subnets = scenario.region.subnets.iter();
     let mut free: Vec<u64> = subnets.map(|subnet| usable(subnet.cidr)).collect();
-    for client in &scenario.clients {
-        if let Location::Subnet(subnet) = client.location {
-            free[subnet] = free[subnet].saturating_sub(1);
-        }
+    let clients = scenario.clients.iter();
+    let clients = clients.filter_map(|client| match client.location {
+        Location::Subnet(subnet) => Some(subnet),
+        Location::Internet | Location::Service(_) => None,
+    });
+    let gateways = scenario.region.nat_gateways.iter().map(|nat| nat.subnet);
+    let endpoints = scenario.endpoints.iter().flat_map(|one| &one.subnets);
+    for subnet in clients.chain(gateways).chain(endpoints.copied()) {
+        free[subnet] = free[subnet].saturating_sub(1);
     }
     free
 }

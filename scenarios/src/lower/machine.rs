@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reports::ConstantRecord;
 use sim_core::DataRate;
 use sim_net::cost::{self, CostProfile};
-use sim_net::plan::{BandwidthPlan, FargatePlan};
+use sim_net::plan::{BandwidthPlan, FargatePlan, Plan};
 use sim_net::vpc::defaults::{self, Constant};
 use sim_net::vpc::fargate;
 
@@ -118,17 +118,23 @@ fn class_word(class: defaults::Class) -> &'static str {
     }
 }
 
-/// What the vendor does not specify and every run uses.
-pub(super) fn common_constants() -> Vec<ConstantRecord> {
+/// What the vendor does not specify and a plan can use.
+pub(super) fn common_constants(plan: &Plan) -> Vec<ConstantRecord> {
     let unpublished = |c: &Constant| {
         matches!(
             c.class,
             defaults::Class::Assumed | defaults::Class::ThirdParty
         )
     };
+    // Only probes ask the resolver and the metadata service.
+    let used = |c: &Constant| match &c.name {
+        name if name.starts_with("nat.") => !plan.region.nat_gateways.is_empty(),
+        name if name.starts_with("eni.link_local_") => !plan.probes.is_empty(),
+        _ => true,
+    };
     defaults::all()
         .iter()
-        .filter(|c| unpublished(c))
+        .filter(|c| unpublished(c) && used(c))
         .map(constant)
         .collect()
 }

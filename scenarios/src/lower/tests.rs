@@ -182,6 +182,46 @@ fn a_full_subnet_is_an_answer_about_the_mode() {
 }
 
 #[test]
+fn what_is_in_a_subnet_already_has_its_addresses() {
+    // Eleven addresses: one is the gateway's, one the endpoint's.
+    let rest = "[[vpc.subnet]]\nname = \"small\"\ncidr = \"10.0.200.0/28\"\nzone = \"a\"\n\
+                [[vpc.subnet]]\nname = \"large\"\ncidr = \"10.0.16.0/20\"\nzone = \"b\"\n";
+    let gateway =
+        "[[vpc.nat_gateway]]\nname = \"nat\"\nsubnet = \"small\"\nconnectivity = \"private\"\n";
+    let endpoint =
+        "[[vpc.interface_endpoint]]\nname = \"logs\"\nsubnets = [\"small\"]\nports = [443]\n";
+    for (more, fits) in [("", 11), (gateway, 10), (endpoint, 10)] {
+        let mut scenario = scenario(DYNAMIC, &format!("{rest}{more}"));
+        assert_eq!(capacity::free_addresses(&scenario)[0], fits, "{more}");
+        scenario.services[0].network.subnets = vec![0];
+        scenario.services[0].count = 10;
+        assert!(lowered(&scenario, Mode::Fargate).is_ok(), "{more}");
+        scenario.services[0].count = 11;
+        let code = lowered(&scenario, Mode::Fargate).map_err(|refusal| refusal.code);
+        match more {
+            "" => assert!(code.is_ok()),
+            _ => assert_eq!(code.unwrap_err(), "InsufficientFreeAddressesInSubnet"),
+        }
+    }
+}
+
+#[test]
+fn only_constants_that_a_plan_can_use_are_listed() {
+    let with_nat = "[[vpc.subnet]]\nname = \"a\"\ncidr = \"10.0.0.0/20\"\nzone = \"a\"\n\
+                    [[vpc.subnet]]\nname = \"b\"\ncidr = \"10.0.16.0/20\"\nzone = \"b\"\n\
+                    [[vpc.nat_gateway]]\nname = \"nat\"\nsubnet = \"a\"\nconnectivity = \"private\"\n";
+    let names = |rest: &str| {
+        let lowered = lowered(&scenario(DYNAMIC, rest), Mode::Bridge).unwrap();
+        let names = lowered.constants.into_iter().map(|constant| constant.name);
+        names.collect::<Vec<_>>()
+    };
+    let has = |names: &[String], start: &str| names.iter().any(|name| name.starts_with(start));
+    let (without, with) = (names(""), names(with_nat));
+    assert!(has(&with, "nat.") && !has(&without, "nat."), "{without:?}");
+    assert!(!has(&with, "eni.link_local_") && has(&without, "jitter."));
+}
+
+#[test]
 fn a_service_may_keep_its_mode() {
     let mut scenario = scenario(DYNAMIC, "");
     scenario.services[0].mode = Some(Mode::Awsvpc);

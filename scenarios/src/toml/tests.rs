@@ -7,6 +7,7 @@ use super::*;
 use crate::diagnostic::Report;
 use crate::ecs::Protocol;
 
+mod folder;
 mod network;
 
 const WEB: &str = include_str!("../../examples/web.json");
@@ -438,4 +439,16 @@ fn a_neighbour_disturbs_whom_it_names_or_all() {
     };
     assert_eq!(scenario("").neighbours[0].victims, [0, 1]);
     assert_eq!(scenario("victims = [\"b\"]").neighbours[0].victims, [1]);
+}
+
+#[test]
+fn a_check_of_a_workload_with_a_mistake_is_not_told_that_there_is_none() {
+    let told = refused(
+        "[[capacity]]\ninstance_type = \"m5.large\"\n[[client]]\nname = \"c\"\n\
+         [[service]]\nname = \"web\"\ntask_definition = \"web.json\"\n\
+         [[workload]]\nname = \"page\"\nto = \"web/nobody:8080\"\n\
+         [[check]]\nthat = 'p99(\"page\") < \"5 s\"'\n",
+    );
+    assert!(told.contains("\"nobody\""), "{told}");
+    assert!(!told.contains("there is no workload"), "{told}");
 }

@@ -19,6 +19,31 @@ fn mode_names(results: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn the_seed_of_the_command_line_counts_before_that_of_the_scenario_for_placement_too() {
+    let home = Home::new();
+    home.file("web.json", include_str!("../../examples/web.json"));
+    let scenario = |seed: u32| {
+        format!(
+            "[[capacity]]\ninstance_type = \"m5.large\"\ncount = 4\n\
+             [[client]]\nname = \"user\"\n\
+             [[service]]\nname = \"web\"\ntask_definition = \"web.json\"\ncount = 6\n\
+             placement = [{{ type = \"random\" }}]\n\
+             [[workload]]\nname = \"page\"\nto = \"web/app:8080\"\n[measure]\nseed = {seed}\n"
+        )
+    };
+    home.file("one.toml", &scenario(1));
+    home.file("two.toml", &scenario(2));
+    let placed = |input: &str| {
+        let results = compare(&home, &format!("{input} --modes bridge"));
+        results["modes"]["bridge"]["placement"].clone()
+    };
+    let (one, two) = (placed("one.toml"), placed("two.toml"));
+    assert_ne!(one, two);
+    assert_eq!(placed("one.toml --seed 2"), two);
+    assert_eq!(placed("two.toml --seed 1"), one);
+}
+
+#[test]
 fn the_built_in_scenario_compares_five_modes() {
     let home = Home::new();
     let output = home.succeed(&format!("compare {SHORT}"));

@@ -8,7 +8,7 @@ use crate::document::reader::{FromNode, Reader, wrong_kind};
 use crate::document::{Node, Value};
 use crate::toml::placement;
 use crate::toml::spec::{
-    AwsvpcSpec, CapacitySpec, ClientSpec, ImdsSpec, PublicAddressSpec, ServiceSpec,
+    AwsvpcSpec, CapacitySpec, ClientSpec, ImdsSpec, Ports, PublicAddressSpec, ServiceSpec,
 };
 
 pub(super) fn capacity(reader: &mut Reader<'_>) -> Option<CapacitySpec> {
@@ -29,7 +29,7 @@ pub(super) fn capacity(reader: &mut Reader<'_>) -> Option<CapacitySpec> {
         icc: reader.get("icc"),
         br_netfilter: reader.get("br_netfilter"),
         placement_group: reader.read("placement_group", name),
-        dynamic_ports: reader.read("dynamic_ports", ports),
+        dynamic_ports: reader.read("dynamic_ports", dynamic_ports),
         provider: reader.read("provider", name),
         attributes: placement::attributes(reader),
         reserved_memory: size(reader, "reserved_memory", 1024 * 1024 * MIB),
@@ -41,6 +41,16 @@ pub(super) fn capacity(reader: &mut Reader<'_>) -> Option<CapacitySpec> {
     };
     reader.refuse_unknown();
     instance_type.map(|_| spec)
+}
+
+/// A port or a range without port 0, which asks for any port.
+fn dynamic_ports(node: &Node) -> Result<Ports, Problem> {
+    let ports = ports(node)?;
+    if ports.first == 0 {
+        let problem = Problem::new("not-ports", "port 0 is no port that a container can have");
+        return Err(problem.with_help("begin the range at 1 or above"));
+    }
+    Ok(ports)
 }
 
 fn imds(reader: &mut Reader<'_>) -> ImdsSpec {

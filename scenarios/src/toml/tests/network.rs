@@ -189,6 +189,20 @@ fn numbers_of_instances_are_in_range() {
 }
 
 #[test]
+fn no_container_is_published_at_port_zero() {
+    let with_ports = |ports: &str| {
+        with(&format!(
+            "[[capacity]]\ninstance_type = \"m5.large\"\ndynamic_ports = \"{ports}\"\n"
+        ))
+    };
+    assert!(refused(&with_ports("0-3")).contains("port 0 is no port that a container can have"));
+    assert_eq!(
+        accepted(&with_ports("1-3")).capacity[0].dynamic_ports,
+        1..=3
+    );
+}
+
+#[test]
 fn endpoints_are_targets_and_nothing_else() {
     let endpoint = "[vpc]\n[[vpc.interface_endpoint]]\nname = \"web\"\nsubnets = [\"a\"]\n\
                     [[vpc.interface_endpoint]]\nname = \"registry\"\nsubnets = [\"a\", \"b\"]\n";

@@ -80,11 +80,18 @@ fn victims(
 
 /// What expressions may name; `None` if something has errors of its own and may be what is meant.
 pub(super) fn known<'a>(
+    spec: &ScenarioSpec,
     parties: &Parties<'a>,
     capacity: &'a [Capacity],
     workloads: &'a [Workload],
     neighbours: &[Neighbour],
 ) -> Option<Known<'a>> {
+    let all_there = spec.capacity.len() <= capacity.len()
+        && spec.workload.len() == workloads.len()
+        && spec.neighbour.len() == neighbours.len();
+    if !all_there {
+        return None;
+    }
     let services: Option<Vec<_>> = parties.services.iter().map(Option::as_ref).collect();
     let clients: Option<Vec<_>> = parties.clients.iter().map(Option::as_ref).collect();
     let service = |service: &'a crate::toml::Service| KnownService {

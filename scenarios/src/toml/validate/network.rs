@@ -96,8 +96,7 @@ fn from_folder(
     let interfaces = imported.host_interfaces().count();
     if interfaces > 0 {
         context.assume(format!(
-            "the network is that of the folder, without the {interfaces} interfaces in it; \
-             instances get no public address"
+            "the network is that of the folder, without the {interfaces} interfaces in it"
         ));
     }
     let region = RegionPlan {
@@ -106,7 +105,7 @@ fn from_folder(
         ..imported.region
     };
     Network {
-        map_public_ip: vec![false; region.subnets.len()],
+        map_public_ip: imported.map_public_ip,
         region,
         endpoints: Vec::new(),
     }

@@ -2,7 +2,7 @@
 //!
 //! Everything here asks a [`RegionPlan`] alone, wherever it came from.
 
-use sim_net::vpc::RegionPlan;
+use sim_net::vpc::{RegionPlan, SecurityGroupPlan};
 
 use super::Context;
 use crate::diagnostic::Problem;
@@ -58,6 +58,7 @@ pub(super) fn subnet(
     region: &RegionPlan,
     context: &mut Context<'_>,
 ) -> Option<usize> {
+    one_of_its_name("subnets", name, subnet_ids(name, region), context);
     let found = context.find("subnet", name, subnet_words(region));
     found.map(|word| word % region.subnets.len())
 }
@@ -92,6 +93,9 @@ pub(super) fn subnets(
         return list;
     };
     context.length("subnets", names, most);
+    for name in names {
+        one_of_its_name("subnets", name, subnet_ids(name, region), context);
+    }
     let found = context.find_all("subnet", names, subnet_words(region));
     let found: Vec<usize> = once(found.iter().map(|word| word % region.subnets.len()));
     let Some(&first) = found.first() else {
@@ -113,6 +117,25 @@ pub(super) fn subnets(
         context.error(at.unwrap_or(owner), problem.with_help(help));
     }
     found
+}
+
+/// Reports a name that several things of AWS's have: tags need not be unique, and none of them is
+/// meant more than another.
+fn one_of_its_name(what: &str, name: &At<String>, mut ids: Vec<&str>, context: &mut Context<'_>) {
+    // Names of a file that are given twice have been reported.
+    ids.dedup();
+    if ids.len() > 1 {
+        let message = format!("{} {what} are named {:?}", ids.len(), name.value);
+        let help = format!("give one by its identifier: {}", ids.join(", "));
+        let problem = Problem::new("ambiguous-name", message);
+        context.error(name, problem.with_help(help));
+    }
+}
+
+/// The identifiers of the subnets with a name.
+fn subnet_ids<'a>(name: &At<String>, region: &'a RegionPlan) -> Vec<&'a str> {
+    let named = region.subnets.iter().filter(|it| it.name == name.value);
+    named.map(|it| it.id.as_str()).collect()
 }
 
 /// The words by which subnets go: their names, then their identifiers, where they are AWS's.
@@ -177,6 +200,11 @@ pub(super) fn groups(
             first_too_many,
             Problem::new("too-many", message).with_help(help),
         );
+    }
+    for name in names {
+        let named = |it: &&SecurityGroupPlan| it.name == name.value && same_vpc(it.vpc, vpc);
+        let ids = all.iter().filter(named).map(|it| it.id.as_str());
+        one_of_its_name("security groups", name, ids.collect(), context);
     }
     let ids = all.iter().map(|group| group.id.as_str());
     let made_up = all
