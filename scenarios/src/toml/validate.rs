@@ -69,7 +69,13 @@ pub fn validate(
     };
     let workloads = workload::workloads(&spec.workload, &parties, &mut context);
     let neighbours = checks::neighbours(spec, &workloads, &parties, &mut context);
-    let known = checks::known(&parties, &capacity, &workloads, &neighbours);
+    let known = checks::known(
+        &parties,
+        &capacity,
+        &workloads,
+        &neighbours,
+        &network.region,
+    );
     let checks = checks::checks(&spec.check, known.as_ref(), &mut context);
     let assumptions = context.assumptions;
     let services: Option<Vec<_>> = services.into_iter().collect();
