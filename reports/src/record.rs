@@ -109,6 +109,9 @@ pub struct ModeRecord {
     /// Who reaches whom, at every address that could lead there. The order has no influence.
     #[serde(default)]
     pub reach: Vec<ReachRecord>,
+    /// The words by which expressions may call each end of these attempts, by its name.
+    #[serde(default)]
+    pub words: BTreeMap<String, Vec<String>>,
     /// Host ports that more tasks need than there are instances. Also where the mode never ran.
     #[serde(default)]
     pub port_conflicts: Vec<PortConflict>,
@@ -161,7 +164,8 @@ pub struct ReachRecord {
     pub leg: String,
     /// Whether it is reached.
     pub reached: bool,
-    /// Whether packets in the simulated world found the same; `None` where none were sent.
+    /// Whether packets in the simulated world found the same; `None` where none were sent, or the
+    /// rules foretell nothing.
     pub agrees: Option<bool>,
 }
 
@@ -170,8 +174,6 @@ pub struct ReachRecord {
 pub struct PartyRecord {
     /// Its own name: `web/0`, with the container behind it if the task has several.
     pub name: String,
-    /// The task, of a container.
-    pub task: Option<String>,
     /// What it is one of: the service, with the container behind it if there are several.
     pub group: String,
     /// What it is.

@@ -20,6 +20,7 @@ mod progress;
 mod reach;
 mod run;
 mod schema;
+mod terminal;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {

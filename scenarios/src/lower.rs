@@ -163,7 +163,7 @@ pub fn lower(
         tasks: laid_out.tasks,
         hosts,
         workloads,
-        listeners: hosts::listeners(scenario),
+        listeners: [laid_out.listeners, hosts::listeners(scenario)].concat(),
         probes: Vec::new(),
         measure: *measure,
     };

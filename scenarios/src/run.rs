@@ -14,6 +14,8 @@ use reports::Replication;
 use sim_net::plan::{Mode, Plan};
 use sim_net::world::Outcome;
 
+use crate::reach::Contradiction;
+
 mod convert;
 mod experiment;
 mod isolation;
@@ -85,6 +87,14 @@ pub enum RunError {
         /// What did not hold.
         message: String,
     },
+    /// Rules and packets disagree about who reaches whom.
+    #[error("{mode}: {contradiction}")]
+    Disagreement {
+        /// The mode.
+        mode: Mode,
+        /// The attempt, and both findings.
+        contradiction: Box<Contradiction>,
+    },
     /// The threads could not be started.
     #[error("cannot start the threads: {0}")]
     Threads(String),
@@ -106,10 +116,7 @@ pub fn execute(
         seed,
         threads,
     } = *matrix;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| RunError::Threads(error.to_string()))?;
+    let pool = pool(threads)?;
     let list: Vec<(u32, usize)> = (0..replications)
         .flat_map(|number| (0..plans.len()).map(move |p| (number, p)))
         .collect();
@@ -140,6 +147,13 @@ pub fn execute(
         by_plan[index].push(run?);
     }
     Ok(by_plan)
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, RunError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| RunError::Threads(error.to_string()))
 }
 
 /// Says of a machine, by its name, whether its packets are to be captured.

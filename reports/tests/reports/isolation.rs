@@ -11,7 +11,6 @@ use crate::fixture::{experiment, measured, mode, replication};
 fn party(name: &str, kind: PartyKind) -> PartyRecord {
     PartyRecord {
         name: name.to_owned(),
-        task: None,
         group: name
             .rsplit_once('/')
             .map_or(name, |(group, _)| group)

@@ -3,7 +3,9 @@
 use reports::results::Metric;
 
 use super::Unit;
-use Argument::{Code, DropReason, Mode, Party, Port, Service, Target, Task, Victim, Workload};
+use Argument::{
+    Asker, Code, DropReason, Mode, Party, Port, Service, Target, Task, Victim, Workload,
+};
 
 /// A function of expressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub(super) enum Argument {
     DropReason,
     /// A service, a container, a task, an instance or another machine.
     Party,
+    /// A party that asks others: none of Amazon's own services.
+    Asker,
     /// A service or a container of one.
     Service,
     /// A party with a port.
@@ -58,7 +62,7 @@ impl Argument {
             Self::Mode => "a mode",
             Self::Code => "a code",
             Self::DropReason => "a reason",
-            Self::Party => "a service, task, instance or client",
+            Self::Party | Self::Asker => "a service, task, instance or client",
             Self::Service => "a service",
             Self::Target => "\"name:port\"",
             Self::Task => "a task",
@@ -144,7 +148,7 @@ pub(super) const FUNCTIONS: &[Signature] = &[
     other(
         "reaches",
         Function::Reaches,
-        &[Party, Target, Mode],
+        &[Asker, Target, Mode],
         2,
         Gives::Fact,
     ),
@@ -225,7 +229,7 @@ impl Signature {
                 Mode => "mode",
                 Code => "code",
                 DropReason => "reason",
-                Party => "who",
+                Party | Asker => "who",
                 Service => "service",
                 Target => "name:port",
                 Task => "task",

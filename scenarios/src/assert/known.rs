@@ -1,5 +1,7 @@
 //! The names that expressions may use.
 
+use crate::reach::names::{self, INTERNET};
+
 /// What a scenario has names for.
 #[derive(Clone, Debug, Default)]
 pub struct Known<'a> {
@@ -13,6 +15,8 @@ pub struct Known<'a> {
     pub clients: Vec<&'a str>,
     /// Its groups of instances, and how many instances each has.
     pub capacity: Vec<(&'a str, u32)>,
+    /// Whether there is somebody on the internet.
+    pub internet: bool,
 }
 
 /// A service and its parts.
@@ -25,11 +29,6 @@ pub struct KnownService<'a> {
     /// The names of its containers.
     pub containers: Vec<&'a str>,
 }
-
-/// What is no machine of the scenario, and can be reached all the same.
-///
-/// `imds` is the metadata service of the asking instance, `task_metadata` the endpoint of tasks.
-const SPECIAL: [&str; 3] = ["imds", "task_metadata", "resolver"];
 
 impl Known<'_> {
     pub(super) fn is_task(&self, name: &str) -> bool {
@@ -69,7 +68,8 @@ impl Known<'_> {
             || self.is_service(name)
             || self.is_instance(name)
             || self.clients.contains(&name)
-            || SPECIAL.contains(&name)
+            || (self.internet && name == INTERNET)
+            || names::is_service(name)
     }
 
     pub(super) fn parties(&self) -> Vec<&str> {
@@ -79,7 +79,8 @@ impl Known<'_> {
         services
             .chain(clients)
             .chain(capacity)
-            .chain(SPECIAL)
+            .chain(self.internet.then_some(INTERNET))
+            .chain(names::services())
             .collect()
     }
 }

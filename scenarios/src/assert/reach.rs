@@ -2,23 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reports::{PartyRecord, ReachRecord};
+use reports::{ModeRecord, PartyRecord, ReachRecord};
 
 use super::evaluate::Facts;
 use super::resolve::split_target;
 use super::value::Truth;
 
-/// Whether a name means this party: itself, its task, what it is one of, or its service.
-fn means(name: &str, party: &PartyRecord) -> bool {
-    let inside = |group: &str| {
-        group
-            .strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with('/'))
-    };
-    party.name == name
-        || party.task.as_deref() == Some(name)
-        || party.group == name
-        || (party.task.is_some() && inside(&party.group))
+/// Whether a name means this party: its own, that of its task, its service or its group.
+fn means(record: &ModeRecord, name: &str, party: &PartyRecord) -> bool {
+    let words = record.words.get(&party.name);
+    party.name == name || words.is_some_and(|words| words.iter().any(|word| word == name))
 }
 
 /// Attempts of others, by pair: whether the target is reached at one address at least, and the codes
@@ -51,13 +44,13 @@ pub(super) fn reaches(
     target: &str,
 ) -> Result<(Truth, String), String> {
     let (to, port, protocol) = split_target(target).ok_or("it is no target")?;
+    let record = facts.ran(mode)?.1;
     let meant = |attempt: &&ReachRecord| {
-        means(from, &attempt.from)
-            && means(to, &attempt.to)
+        means(record, from, &attempt.from)
+            && means(record, to, &attempt.to)
             && attempt.port == port
             && attempt.protocol == protocol
     };
-    let record = facts.ran(mode)?.1;
     let pairs = pairs(record.reach.iter().filter(meant));
     if pairs.is_empty() {
         return Err(format!(
@@ -90,7 +83,7 @@ pub(super) fn reaches(
 /// From how many services and machines at least one port of `name` is reached, itself excepted.
 pub(super) fn exposed(facts: &Facts<'_>, mode: &str, name: &str) -> Result<usize, String> {
     let record = facts.ran(mode)?.1;
-    let meant = |a: &&ReachRecord| means(name, &a.to) && !means(name, &a.from);
+    let meant = |a: &&ReachRecord| means(record, name, &a.to) && !means(record, name, &a.from);
     let mut attempts = record.reach.iter().filter(meant).peekable();
     if attempts.peek().is_none() {
         return Err(format!("in {mode} nothing of {name} listens"));
@@ -108,7 +101,7 @@ pub(super) fn blast_radius(facts: &Facts<'_>, mode: &str, name: &str) -> Result<
     let mut attempts = record
         .reach
         .iter()
-        .filter(|a| means(name, &a.from))
+        .filter(|a| means(record, name, &a.from))
         .peekable();
     if attempts.peek().is_none() {
         return Err(format!("in {mode} nothing is known of what {name} reaches"));

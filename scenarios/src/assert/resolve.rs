@@ -12,6 +12,7 @@ use super::{Call, Claim, ExpressionError, Operation, Relation, Term, Unit};
 use crate::diagnostic::nearest;
 use crate::ecs::Mode;
 use crate::ecs::mode::parse_mode;
+use crate::reach::names::is_service;
 
 /// Resolves a tree; all that is wrong with it is reported at once.
 pub(super) fn resolve(
@@ -448,7 +449,13 @@ impl Resolver<'_> {
                 let codes: Vec<_> = codes.collect();
                 ("reason for a drop", codes.contains(&text), codes)
             }
-            Argument::Party => (
+            Argument::Asker if is_service(text) => {
+                let message = format!("{text:?} asks nobody");
+                let help = "it can only be what is reached".to_owned();
+                self.error(span, "asks-nobody", message, help);
+                return;
+            }
+            Argument::Party | Argument::Asker => (
                 "service, task or machine",
                 known.is_party(text),
                 known.parties(),

@@ -24,6 +24,7 @@ fn known() -> Known<'static> {
         services: vec![service("web", 2), service("db", 1)],
         clients: vec!["client"],
         capacity: vec![("instance", 2)],
+        internet: false,
     }
 }
 
@@ -182,14 +183,27 @@ fn replications(us: u64, failed: u64) -> Vec<Replication> {
 }
 
 fn party(name: &str, kind: PartyKind) -> PartyRecord {
-    let task = (kind == PartyKind::Container).then(|| name.to_owned());
     let group = name.rsplit_once('/').map_or(name, |(group, _)| group);
     PartyRecord {
         name: name.to_owned(),
-        task,
         group: group.to_owned(),
         kind,
     }
+}
+
+/// The words for tasks of one container.
+fn words() -> BTreeMap<String, Vec<String>> {
+    let of = |(service, task): (&str, &str)| {
+        let words = [
+            service,
+            &format!("{service}/app"),
+            task,
+            &format!("{task}/app"),
+        ];
+        (task.to_owned(), words.map(str::to_owned).to_vec())
+    };
+    let tasks = [("web", "web/0"), ("web", "web/1"), ("db", "db/0")];
+    tasks.map(of).into()
 }
 
 fn attempt(from: &str, to: &str, code: &str) -> ReachRecord {
@@ -227,6 +241,7 @@ fn mode(us: u64, failed: u64) -> ModeRecord {
         }),
         replications: replications(us, failed),
         crowded: replications(us * 2, failed),
+        words: words(),
         reach: vec![
             attempt("web/0", "db/0", "reached"),
             attempt("web/1", "db/0", "reached"),
@@ -423,6 +438,7 @@ fn what_is_not_known_does_not_hold_either_way() {
     open("reaches(\"db\", \"web:5432\")", "in 1 of 2 pairs");
     open("reaches(\"client\", \"web:5432\")", "not simulated");
     open("reaches(\"client\", \"db:99\")", "nothing listens");
+    open("reaches(\"client\", \"tmds:80\")", "nothing listens");
     open("density(\"host\") / 0 > 1", "division by zero");
     // What decides alone decides.
     holds("p99(\"page\", \"awsvpc\") < \"2 ms\" or deployable(\"host\")");

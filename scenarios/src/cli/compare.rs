@@ -18,13 +18,12 @@ use sim_net::plan::MeasurePlan;
 use super::args::CompareArgs;
 use super::failure::{Failure, colour_on, stdout_failed};
 use super::input::{self, Loaded};
+use super::reach::disagreement;
+use super::terminal::{DEFAULT_COLUMNS, columns};
 use super::{interrupt, output::Outputs, progress};
 
 /// The files of a comparison, in the order in which they are opened and written.
 const FILES: [&str; 3] = ["report.html", "results.json", "summary.csv"];
-
-/// Columns of a table where nobody says how many there are.
-const DEFAULT_COLUMNS: usize = 100;
 
 /// Compares the modes.
 pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
@@ -153,6 +152,10 @@ fn provenance(
 fn run_failed(error: RunError, args: &CompareArgs) -> Failure {
     match &error {
         RunError::Interrupted => Failure::Interrupted,
+        RunError::Disagreement {
+            mode,
+            contradiction,
+        } => disagreement(mode.name(), contradiction),
         RunError::Panicked {
             mode,
             neighbours,
@@ -256,15 +259,6 @@ fn print(
     done.or_else(|error| stdout_failed(&error))
 }
 
-/// How wide a table may be: what `COLUMNS` says, else the terminal, else this.
-pub(crate) fn columns(otherwise: usize) -> usize {
-    let said = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
-    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    said.or_else(terminal)
-        .filter(|columns| *columns >= 40)
-        .unwrap_or(otherwise)
-}
-
 /// The wall clock, for how fast the simulator is; no result sees it.
 #[expect(
     clippy::disallowed_types,
@@ -283,5 +277,51 @@ impl Clock {
 
     fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use reports::reach::{Explanation, LegName, VerdictRecord, ViaName};
+    use scenarios::reach::Contradiction;
+
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+
+    #[test]
+    fn a_disagreement_is_a_bug_that_names_the_pair() {
+        let explanation = Explanation {
+            mode: String::new(),
+            from: "web/0".to_owned(),
+            to: "api/0:9090".to_owned(),
+            address: "10.0.0.7:9090".to_owned(),
+            via: ViaName::Own,
+            protocol: "tcp".to_owned(),
+            verdict: VerdictRecord {
+                code: "refused".to_owned(),
+                description: String::new(),
+                leg: LegName::Return,
+            },
+            hops: Vec::new(),
+            remedy: None,
+        };
+        let error = RunError::Disagreement {
+            mode: Mode::Bridge,
+            contradiction: Box::new(Contradiction {
+                explanation,
+                packets: "reached".to_owned(),
+                others: 2,
+            }),
+        };
+        let Command::Compare(args) = Cli::parse_from(["ecsnet", "compare"]).command else {
+            panic!("another command");
+        };
+        let Failure::Bug(said) = run_failed(error, &args) else {
+            panic!("another failure");
+        };
+        for words in ["bridge: web/0 to api/0:9090", "the packets found reached"] {
+            assert!(said.contains(words), "no {words:?} in {said}");
+        }
     }
 }

@@ -14,8 +14,8 @@ use scenarios::lower::NonePolicy;
 use scenarios::toml::{load_scenario, read_text, unreadable};
 
 use super::args::{DensityArgs, InputArgs};
-use super::compare::columns;
 use super::failure::{Failure, colour_on, stdout_failed};
+use super::terminal::columns;
 
 /// Columns of a table where nobody says how many there are.
 const DEFAULT_COLUMNS: usize = 80;

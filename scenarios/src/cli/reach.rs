@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use reports::Reason;
 use reports::reach::terminal::View;
 use reports::reach::{
-    Explanation, ModeReach, ReachProvenance, ReachResults, json, record, terminal,
+    Explanation, ModeReach, ReachProvenance, ReachResults, json, record, terminal as tables,
 };
 use scenarios::describe::load_folder;
 use scenarios::ecs::Mode;
@@ -20,12 +20,10 @@ use scenarios::reach::{
 use sim_net::plan::Plan;
 
 use super::args::{MeasureArgs, ReachArgs, SimulateArg};
-use super::compare::{columns, in_order};
+use super::compare::in_order;
 use super::failure::{Failure, colour_on, stdout_failed};
 use super::input;
-
-/// Columns of the tables where nothing says how wide they may be.
-const DEFAULT_COLUMNS: usize = 100;
+use super::terminal::{DEFAULT_COLUMNS, columns};
 
 /// The name under which imported VPCs stand among modes.
 const AS_IMPORTED: &str = "as_imported";
@@ -126,8 +124,8 @@ fn modes(args: &ReachArgs) -> Result<(Vec<Case>, ReachProvenance), Failure> {
     Ok((lowered.into_iter().map(case).collect(), provenance))
 }
 
-/// Looks at every case. A name that one mode knows and another does not, such as a port that `none`
-/// does not publish, is in order; one that no mode knows is not.
+/// Looks at every case. A name that one mode knows and another does not, such as `tmds` where no task
+/// has it, is in order; one that no mode knows is not.
 fn look(args: &ReachArgs, cases: Vec<Case>) -> Result<Vec<Looked>, Failure> {
     let question = Question {
         from: args.from.as_deref(),
@@ -192,17 +190,17 @@ fn bad_name(error: &NameError) -> Failure {
 
 fn failed(case: &str, error: ReachError) -> Failure {
     match error {
-        ReachError::Disagreement(contradiction) => disagreement(case, *contradiction),
+        ReachError::Disagreement(contradiction) => disagreement(case, &contradiction),
         other => Failure::Bug(format!("{case}: {other}")),
     }
 }
 
 /// A disagreement, with the steps that the rules foretell.
-fn disagreement(case: &str, contradiction: Contradiction) -> Failure {
+pub(crate) fn disagreement(case: &str, contradiction: &Contradiction) -> Failure {
     let words = format!("{case}: {contradiction}");
     let explanation = Explanation {
         mode: case.to_owned(),
-        ..contradiction.explanation
+        ..contradiction.explanation.clone()
     };
     let results = ReachResults {
         schema: record::SCHEMA.to_owned(),
@@ -219,7 +217,7 @@ fn disagreement(case: &str, contradiction: Contradiction) -> Failure {
         colour: false,
         pairs: false,
     };
-    Failure::Bug(terminal::render(&results, view).trim_end().to_owned())
+    Failure::Bug(tables::render(&results, view).trim_end().to_owned())
 }
 
 fn document(
@@ -307,7 +305,7 @@ fn print(args: &ReachArgs, results: &ReachResults) -> Result<(), Failure> {
             colour: colour_on(&io::stdout()),
             pairs: args.from.is_some() || args.to.is_some(),
         };
-        out.write_all(terminal::render(results, view).as_bytes())
+        out.write_all(tables::render(results, view).as_bytes())
     };
     done.or_else(|error| stdout_failed(&error))
 }

@@ -1,10 +1,10 @@
 //! Settles the host ports of a task when it starts, as the ECS agent does.
 
 use sim_net::headers;
-use sim_net::plan::{ContainerPlan, PortPlan};
+use sim_net::plan::{ContainerPlan, ListenerPlan, Place, PortPlan, Target};
 
 use crate::ecs::ports::PortError;
-use crate::ecs::{HostSide, ModePlan, Protocol, PublishedPort};
+use crate::ecs::{HostSide, ModePlan, PortMapping, Protocol, PublishedPort, TaskDefinition};
 use crate::place::Site;
 
 /// The transport protocol as the network model names it.
@@ -69,6 +69,30 @@ fn mappings(port: &PublishedPort, first: u16) -> impl Iterator<Item = PortPlan> 
             host_port: first.saturating_add(offset),
             protocol,
         })
+}
+
+/// What the programs of a task listen on where no mapping publishes it: ports are a matter of the
+/// program, and mode `none` only leaves out that anybody can get there.
+pub(super) fn unpublished(
+    definition: &TaskDefinition,
+    task: usize,
+) -> impl Iterator<Item = ListenerPlan> {
+    let listens = move |container: usize, mapping: &PortMapping| {
+        let protocol = transport(mapping.protocol);
+        let ports = mapping.container_port.first()..=mapping.container_port.last();
+        ports.map(move |port| ListenerPlan {
+            target: Target {
+                place: Place::Container { task, container },
+                port,
+            },
+            protocol,
+        })
+    };
+    let containers = definition.containers.iter().enumerate();
+    containers.flat_map(move |(index, container)| {
+        let mappings = container.port_mappings.iter();
+        mappings.flat_map(move |mapping| listens(index, mapping))
+    })
 }
 
 #[cfg(test)]

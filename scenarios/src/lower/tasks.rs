@@ -5,7 +5,8 @@ use sim_core::ByteSize;
 use sim_net::eni::TrackingTimeouts;
 use sim_net::kernel::netfilter::default_conntrack_max;
 use sim_net::plan::{
-    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, Mode, TaskNetworkPlan, TaskPlan,
+    ContainerPlan, DockerPlan, FargatePlan, InstancePlan, ListenerPlan, Mode, TaskNetworkPlan,
+    TaskPlan,
 };
 use sim_net::vpc::{PublicAddress, RegionPlan};
 
@@ -24,6 +25,8 @@ pub(super) struct LaidOut {
     /// Indices of the tasks of each service.
     pub(super) by_service: Vec<Vec<usize>>,
     pub(super) placed: Vec<Placed>,
+    /// What listens in tasks that publish nothing of it.
+    pub(super) listeners: Vec<ListenerPlan>,
     pub(super) density: Option<DensityRecord>,
     pub(super) assumptions: Vec<String>,
     pub(super) caveats: Vec<String>,
@@ -311,6 +314,11 @@ fn task(
             .collect(),
         own_address: has_interface,
     });
+    if *mode == Mode::None {
+        let index = out.tasks.len();
+        out.listeners
+            .extend(ports::unpublished(&service.task_definition, index));
+    }
     out.tasks.push(TaskPlan {
         name,
         mode: *mode,

@@ -29,7 +29,7 @@ use sim_net::vpc::PublicAddress;
 
 pub use matrix::{Attempt, Cell, Found, Matrix, Tried};
 pub use names::{Aim, Listener, NameError, Names, Source};
-pub use simulate::{Disagreement, Simulate, Simulated};
+pub use simulate::{Disagreement, Sent, Simulate, Simulated};
 
 use simulate::Second;
 
@@ -61,6 +61,8 @@ pub struct Survey {
     pub matrix: Matrix,
     /// What packets found; `None` where none was sent.
     pub simulated: Option<Simulated>,
+    /// The pairs to which they were sent.
+    pub sent: Sent,
 }
 
 /// Why nothing was found.
@@ -160,13 +162,26 @@ pub fn survey(plan: &Plan, question: &Question<'_>) -> Result<Survey, ReachError
         Some(words) => names.find_listeners(plan, words)?,
         None => names.listeners().to_vec(),
     };
-    let matrix = Matrix::evaluate(&evaluator, &sources, &listeners);
-    let how = question.simulate;
-    let second = simulate::simulate(plan, &evaluator, &sources, &listeners, &matrix, how)?;
-    let simulated = match second {
-        Second::Agrees(simulated) => simulated,
+    survey_of(plan, &evaluator, sources, listeners, question.simulate)
+}
+
+/// Finds which of `sources` reach which of `listeners`, both of the names of the plan.
+///
+/// # Errors
+/// If the plan cannot be built, or rules and packets disagree.
+pub fn survey_of(
+    plan: &Plan,
+    evaluator: &Evaluator,
+    sources: Vec<Source>,
+    listeners: Vec<Listener>,
+    how: Simulate,
+) -> Result<Survey, ReachError> {
+    let matrix = Matrix::evaluate(evaluator, &sources, &listeners);
+    let second = simulate::simulate(plan, evaluator, &sources, &listeners, &matrix, how)?;
+    let (simulated, sent) = match second {
+        Second::Agrees(simulated, sent) => (simulated, sent),
         Second::Disagrees(disagreement, all) => {
-            let found = contradiction(&evaluator, &sources, &listeners, &disagreement, all - 1);
+            let found = contradiction(evaluator, &sources, &listeners, &disagreement, all - 1);
             return Err(ReachError::Disagreement(Box::new(found)));
         }
     };
@@ -175,6 +190,7 @@ pub fn survey(plan: &Plan, question: &Question<'_>) -> Result<Survey, ReachError
         listeners,
         matrix,
         simulated: (how != Simulate::Nothing).then_some(simulated),
+        sent,
     })
 }
 
@@ -298,14 +314,10 @@ fn source_record(source: &Source) -> SourceRecord {
 }
 
 fn listener_record(listener: &Listener) -> ListenerRecord {
-    let port = match listener.aim {
-        Aim::Program(target) => target.port,
-        Aim::Literal(addr) => addr.port(),
-    };
     ListenerRecord {
         name: listener.name.clone(),
         group: listener.group.clone(),
-        port,
+        port: listener.port(),
         protocol: listener.protocol.to_string(),
     }
 }

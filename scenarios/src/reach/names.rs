@@ -32,6 +32,14 @@ pub struct Source {
     pub name: String,
     /// What it belongs to: a service, a group of instances, or itself.
     pub group: String,
+    /// The words by which it can be called.
+    pub words: Vec<String>,
+}
+
+impl Source {
+    fn is_called(&self, word: &str) -> bool {
+        self.words.iter().any(|known| known == word)
+    }
 }
 
 /// Whom an attempt is for.
@@ -54,6 +62,33 @@ pub struct Listener {
     pub name: String,
     /// What it belongs to, with the port.
     pub group: String,
+}
+
+impl Listener {
+    /// The port that is listened on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match self.aim {
+            Aim::Program(target) => target.port,
+            Aim::Literal(addr) => addr.port(),
+        }
+    }
+
+    /// Its name without the port.
+    #[must_use]
+    pub fn party(&self) -> &str {
+        without_port(&self.name)
+    }
+
+    /// What it belongs to, without the port.
+    #[must_use]
+    pub fn party_group(&self) -> &str {
+        without_port(&self.group)
+    }
+}
+
+fn without_port(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(name, _)| name)
 }
 
 /// A name that is not to be understood.
@@ -112,8 +147,6 @@ impl NameError {
 #[derive(Clone, Debug)]
 pub struct Names {
     sources: Vec<Source>,
-    /// The words by which each source can be called, in the order of `sources`.
-    words: Vec<Vec<String>>,
     listeners: Vec<Listener>,
 }
 
@@ -121,15 +154,13 @@ impl Names {
     /// The names of a plan: everybody who can ask, and every port that something listens on.
     #[must_use]
     pub fn new(plan: &Plan, evaluator: &Evaluator) -> Self {
-        let (mut sources, mut words) = (Vec::new(), Vec::new());
-        for (place, called) in places(plan) {
-            words.push(called);
-            sources.push(Source {
-                place,
-                name: place_name(plan, place),
-                group: group(plan, place),
-            });
-        }
+        let source = |(place, words)| Source {
+            place,
+            name: place_name(plan, place),
+            group: group(plan, place),
+            words,
+        };
+        let sources = places(plan).into_iter().map(source).collect();
         let listens = |listener: &reach::Listener| {
             let reach::Listener {
                 owner,
@@ -144,11 +175,7 @@ impl Names {
             Some(literal(name, SocketAddrV4::new(*addr.ip(), port), protocol))
         };
         let listeners = evaluator.listeners().iter().filter_map(listens).collect();
-        Self {
-            sources,
-            words,
-            listeners,
-        }
+        Self { sources, listeners }
     }
 
     /// Everybody who can ask: containers, instances, machines.
@@ -248,8 +275,7 @@ impl Names {
     fn find(&self, word: &str) -> Result<Vec<usize>, NameError> {
         let mut tasks = BTreeSet::new();
         let is = |&index: &usize| {
-            let called = self.words[index].iter().any(|known| known == word);
-            called
+            self.sources[index].is_called(word)
                 && match self.sources[index].place {
                     Place::Container { task, .. } => tasks.insert(task),
                     Place::Instance(_) | Place::Host(_) => true,
@@ -259,11 +285,15 @@ impl Names {
         if !found.is_empty() {
             return Ok(found);
         }
-        let known: BTreeSet<&str> = self.words.iter().flatten().map(String::as_str).collect();
-        let services = SERVICES.iter().map(|(name, _)| *name);
+        let known: BTreeSet<&str> = self
+            .sources
+            .iter()
+            .flat_map(|s| &s.words)
+            .map(String::as_str)
+            .collect();
         Err(NameError::Unknown {
             word: word.into(),
-            nearest: nearest(word, known.into_iter().chain(services)).map(str::to_owned),
+            nearest: nearest(word, known.into_iter().chain(services())).map(str::to_owned),
         })
     }
 
@@ -279,7 +309,7 @@ impl Names {
             let sibling = |other: &usize| {
                 let same_task = matches!(self.sources[*other].place,
                     Place::Container { task: t, .. } if t == task);
-                same_task && self.words[*other].iter().any(|known| known == word)
+                same_task && self.sources[*other].is_called(word)
             };
             let siblings = (0..self.sources.len()).filter(sibling);
             places.extend(siblings.map(|other| self.sources[other].place));
@@ -288,8 +318,23 @@ impl Names {
     }
 }
 
-fn is_service(word: &str) -> bool {
-    SERVICES.iter().any(|(name, _)| *name == word)
+/// The names of Amazon's own services.
+#[must_use]
+pub fn services() -> [&'static str; SERVICES.len()] {
+    SERVICES.map(|(name, _)| name)
+}
+
+/// Whether it is the name of one of Amazon's own services, which ask nobody.
+#[must_use]
+pub fn is_service(word: &str) -> bool {
+    service(word).is_some()
+}
+
+/// The one of Amazon's own services that has the name.
+#[must_use]
+pub fn service(word: &str) -> Option<Owner> {
+    let named = SERVICES.iter().find(|(name, _)| *name == word);
+    named.map(|(_, owner)| *owner)
 }
 
 /// A port and its protocol, where one was typed.
@@ -316,6 +361,8 @@ fn places(plan: &Plan) -> Vec<(Place, Vec<String>)> {
     let mut places = Vec::new();
     for (index, host) in plan.hosts.iter().enumerate() {
         let mut words = vec![host.name.clone()];
+        // An interface endpoint has a machine in each of its subnets.
+        words.extend(family(&host.name).map(str::to_owned));
         if host.location == HostLocation::Internet && host.name != INTERNET {
             words.push(INTERNET.to_owned());
         }
@@ -374,7 +421,7 @@ fn group(plan: &Plan, place: Place) -> String {
             }
         }
         Place::Instance(index) => of(&plan.instances[index].name),
-        Place::Host(index) => plan.hosts[index].name.clone(),
+        Place::Host(index) => of(&plan.hosts[index].name),
     }
 }
 

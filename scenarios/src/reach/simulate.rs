@@ -54,6 +54,29 @@ pub struct Simulated {
     pub undetermined: u64,
 }
 
+/// The pairs whose attempts were made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// No pair's.
+    Nothing,
+    /// Every pair's.
+    All,
+    /// These, by the numbers of source and listener.
+    Pairs(BTreeSet<(usize, usize)>),
+}
+
+impl Sent {
+    /// Whether the attempts of a pair were made.
+    #[must_use]
+    pub fn includes(&self, source: usize, listener: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::Pairs(pairs) => pairs.contains(&(source, listener)),
+        }
+    }
+}
+
 /// An attempt on whose outcome rules and packets disagree: a fault of ecsnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
@@ -73,7 +96,7 @@ pub struct Disagreement {
 #[derive(Clone, Debug)]
 pub enum Second {
     /// They agree.
-    Agrees(Simulated),
+    Agrees(Simulated, Sent),
     /// The first attempt on which they do not, and how many there are.
     Disagrees(Box<Disagreement>, u64),
 }
@@ -92,12 +115,17 @@ pub fn simulate(
 ) -> Result<Second, BuildError> {
     let row = |source| (0..listeners.len()).map(move |listener| (source, listener));
     let all = (0..sources.len()).flat_map(row);
-    let mut pairs: Box<dyn Iterator<Item = (usize, usize)>> = match how {
-        Simulate::Nothing => return Ok(Second::Agrees(Simulated::default())),
+    let sent = match how {
+        Simulate::Nothing => Sent::Nothing,
         Simulate::Sample if matrix.attempts() > LIMIT => {
-            Box::new(sample(plan, sources, listeners, matrix.attempts()).into_iter())
+            Sent::Pairs(sample(plan, sources, listeners, matrix.attempts()))
         }
-        Simulate::All | Simulate::Sample => Box::new(all),
+        Simulate::All | Simulate::Sample => Sent::All,
+    };
+    let mut pairs: Box<dyn Iterator<Item = (usize, usize)>> = match &sent {
+        Sent::Nothing => return Ok(Second::Agrees(Simulated::default(), sent)),
+        Sent::Pairs(pairs) => Box::new(pairs.iter().copied()),
+        Sent::All => Box::new(all),
     };
     let bare = bare(plan);
     let mut found = Simulated::default();
@@ -107,7 +135,6 @@ pub fn simulate(
     let per_round = WORLD * rayon::current_num_threads();
     let mut tries = Vec::with_capacity(per_round);
     loop {
-        tries.clear();
         while tries.len() < per_round
             && let Some((source, listener)) = pairs.next()
         {
@@ -122,8 +149,11 @@ pub fn simulate(
             break;
         }
         let one = |tries: &[Try]| world(&bare, tries, sources, listeners);
-        let results: Result<Vec<_>, _> = tries.par_chunks(WORLD).map(one).collect();
-        for (&(source, listener, attempt), packets) in tries.iter().zip(results?.concat()) {
+        // What is over goes into the next round: which attempts share a world does not depend on the
+        // number of threads.
+        let round: Vec<Try> = tries.drain(..per_round.min(tries.len())).collect();
+        let results: Result<Vec<_>, _> = round.par_chunks(WORLD).map(one).collect();
+        for ((source, listener, attempt), packets) in round.into_iter().zip(results?.concat()) {
             let protocol = listeners[listener].protocol;
             let rules = evaluator.decide(sources[source].place, attempt.addr, protocol);
             found.probes += 1;
@@ -143,8 +173,9 @@ pub fn simulate(
             }
         }
     }
+    drop(pairs);
     Ok(match first {
-        None => Second::Agrees(found),
+        None => Second::Agrees(found, sent),
         Some(disagreement) => Second::Disagrees(Box::new(disagreement), disagreements),
     })
 }

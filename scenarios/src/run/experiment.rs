@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 use reports::{
@@ -11,13 +11,14 @@ use reports::{
 };
 
 use sim_net::plan::{Mode, Plan};
-use sim_net::reach::Evaluator;
 use sim_net::world::TaskAddress;
 
 use crate::lower::{Lowered, ModeRefusal, Placed, port_conflicts};
+use crate::reach::ReachError;
 use crate::toml::Scenario;
 
-use super::{Matrix, Planned, Run, RunError, execute, isolation};
+use super::isolation::{self, Reached};
+use super::{Matrix, Planned, Run, RunError, execute, pool};
 
 /// A mode and what lowering made of it.
 pub type LoweredMode = (Mode, Result<Lowered, ModeRefusal>);
@@ -57,11 +58,12 @@ pub fn default_baseline(modes: &[LoweredMode]) -> Option<Mode> {
         .or(modes.first().map(|(mode, _)| *mode))
 }
 
-/// Runs every replication of every mode that can carry the scenario; where it has neighbours, once
-/// without and once with them. `modes` must have been lowered from `scenario`.
+/// Finds out who reaches whom in every mode that can carry the scenario, then runs every replication
+/// of it; where it has neighbours, once without and once with them. `modes` must have been lowered
+/// from `scenario`.
 ///
 /// # Errors
-/// As [`execute`].
+/// As [`execute`]; or if rules and packets disagree about who reaches whom.
 pub fn experiment(
     scenario: &Scenario,
     modes: &[LoweredMode],
@@ -90,6 +92,8 @@ pub fn experiment(
         seed,
         threads,
     };
+    // Before the runs, which take longer: a fault is told at once.
+    let mut reached = look(modes, threads, stop)?.into_iter();
     let mut runs = execute(&matrix, stop, on_run)?;
     let mut crowded = runs.split_off(quiet).into_iter();
     let mut runs = runs.into_iter();
@@ -99,6 +103,7 @@ pub fn experiment(
             Ok(lowered) => ran(
                 lowered,
                 runs.next().unwrap_or_default(),
+                reached.next().unwrap_or_default(),
                 &mut provenance.caveats,
             ),
             Err(refusal) => refused(refusal),
@@ -195,7 +200,38 @@ fn reached_at(placed: &Placed, address: Option<Ipv4Addr>) -> String {
     text
 }
 
-fn ran(lowered: &Lowered, runs: Vec<Run>, caveats: &mut Vec<String>) -> ModeRecord {
+/// Who reaches whom in each mode that can carry the scenario.
+fn look(
+    modes: &[LoweredMode],
+    threads: usize,
+    stop: &AtomicBool,
+) -> Result<Vec<Reached>, RunError> {
+    let one = |lowered: &Lowered| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(RunError::Interrupted);
+        }
+        let mode = lowered.mode;
+        isolation::look(&lowered.plan).map_err(|error| match error {
+            ReachError::Disagreement(contradiction) => RunError::Disagreement {
+                mode,
+                contradiction,
+            },
+            other => RunError::Build {
+                mode,
+                message: other.to_string(),
+            },
+        })
+    };
+    let lowered = modes.iter().filter_map(|(_, l)| l.as_ref().ok());
+    pool(threads)?.install(|| lowered.map(one).collect())
+}
+
+fn ran(
+    lowered: &Lowered,
+    runs: Vec<Run>,
+    reached: Reached,
+    caveats: &mut Vec<String>,
+) -> ModeRecord {
     // Addresses are the same in every replication: they come from the plan.
     let addresses = runs
         .first()
@@ -204,26 +240,20 @@ fn ran(lowered: &Lowered, runs: Vec<Run>, caveats: &mut Vec<String>) -> ModeReco
     let placement = placement(lowered, addresses);
     let of_task = |a: &TaskAddress| Some((a.task.clone(), a.address?.to_string()));
     let mut addresses: BTreeMap<_, _> = addresses.iter().filter_map(of_task).collect();
-    // A plan that was run can be read as well.
-    let evaluator = Evaluator::new(&lowered.plan).ok();
-    let mut reach = Vec::new();
-    if let Some(evaluator) = &evaluator {
-        addresses.extend(isolation::addresses(&lowered.plan, evaluator));
-        let (attempts, part) = isolation::attempts(&lowered.plan, evaluator);
-        reach = attempts;
-        if let Some(tasks) = part {
-            caveats.push(format!(
-                "{}, reachability: of each service the first {tasks} tasks are looked at",
-                lowered.mode
-            ));
-        }
+    addresses.extend(reached.addresses);
+    if let Some(tasks) = reached.part {
+        caveats.push(format!(
+            "{}, reachability: of each service the first {tasks} tasks are looked at",
+            lowered.mode
+        ));
     }
     ModeRecord {
         deployable: true,
         placement,
         density: lowered.density.clone(),
         addresses,
-        reach,
+        reach: reached.attempts,
+        words: reached.words,
         tasks: isolation::tasks(&lowered.plan),
         replications: their_replications(runs),
         ..ModeRecord::default()

@@ -69,7 +69,8 @@ pub fn validate(
     };
     let workloads = workload::workloads(&spec.workload, &parties, &mut context);
     let neighbours = checks::neighbours(spec, &workloads, &parties, &mut context);
-    let known = checks::known(spec, &parties, &capacity, &workloads, &neighbours);
+    let region = &network.region;
+    let known = checks::known(spec, &parties, &capacity, &workloads, &neighbours, region);
     let checks = checks::checks(&spec.check, known.as_ref(), &mut context);
     let assumptions = context.assumptions;
     let services: Option<Vec<_>> = services.into_iter().collect();

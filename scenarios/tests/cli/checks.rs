@@ -153,6 +153,10 @@ fn a_mistake_in_a_check_is_told_at_line_and_column() {
         ),
         ("[[check]]\nthat = 'p50(\"page\") < 3'\n", "with a unit"),
         (
+            "[[check]]\nthat = 'reaches(\"tmds\", \"web:8080\")'\n",
+            "asks nobody",
+        ),
+        (
             "[[neighbour]]\nname = \"page\"\nto = \"api:9090\"\n",
             "two workloads are named",
         ),
@@ -281,6 +285,31 @@ fn each_mode_says_who_reaches_whom() {
     assert!(hidden.to_string().contains("imds:80"), "{hidden}");
     let pairs = &isolation("host")["pairs"];
     assert!(pairs["reached"].as_u64() < pairs["all"].as_u64());
+    // Every pair that has an address is found a second time, by packets.
+    for mode in ["bridge", "host", "awsvpc", "fargate"] {
+        let pairs = &isolation(mode)["pairs"];
+        assert_eq!(pairs["simulated"], pairs["all"], "{mode}: {pairs}");
+        assert_eq!(pairs["disagreements"], 0, "{mode}");
+    }
+    let none = &isolation("none")["pairs"];
+    assert!(none["simulated"].as_u64() > Some(0), "{none}");
+    assert!(none["simulated"].as_u64() < none["all"].as_u64(), "{none}");
+}
+
+#[test]
+fn names_are_those_of_reach() {
+    let names = check(
+        r#"reaches("web/0/web", "api/0/api:9090", "bridge") and reaches("web/web", "api/api:9090", "host") and reaches("instance", "dns:53/udp", "bridge") and reaches("web", "tmds:80", "bridge")"#,
+    );
+    // No workload asks for that port: it is listened on all the same, and has no address.
+    let unnamed = |that: &str| check(that).replace("name = \"the check\"\n", "");
+    let none = unnamed(r#"not reaches("client", "api:9090", "none")"#);
+    let client = unnamed(r#"not reaches("client", "tmds:80", "bridge")"#);
+    let home = home(&format!("{names}{none}{client}"));
+    let output = home.succeed("compare s.toml --check --modes none,bridge,host");
+    let said = out(&output);
+    assert!(said.contains("no (no_address)"), "{said}");
+    assert!(said.contains("no (fabric_no_route)"), "{said}");
 }
 
 #[test]

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
+use sim_net::vpc::RegionPlan;
+
 use super::workload::{self, Parties};
 use super::{Context, unknown};
 use crate::assert::{Check, Known, KnownService};
 use crate::diagnostic::Problem;
 use crate::document::reader::At;
 use crate::ecs::Mode;
-use crate::toml::scenario::{Capacity, Neighbour, Workload};
+use crate::toml::scenario::{Capacity, Location, Neighbour, Workload};
 use crate::toml::spec::{CheckSpec, NeighbourSpec, ScenarioSpec};
 
 /// The neighbours that could be understood.
@@ -85,6 +87,7 @@ pub(super) fn known<'a>(
     capacity: &'a [Capacity],
     workloads: &'a [Workload],
     neighbours: &[Neighbour],
+    region: &RegionPlan,
 ) -> Option<Known<'a>> {
     let all_there = spec.capacity.len() <= capacity.len()
         && spec.workload.len() == workloads.len()
@@ -104,6 +107,8 @@ pub(super) fn known<'a>(
             .map(|container| container.name.as_str())
             .collect(),
     };
+    let clients = clients?;
+    let outside = |client: &&crate::toml::Client| client.location == Location::Internet;
     let victims = neighbours.iter().flat_map(|neighbour| &neighbour.victims);
     Some(Known {
         workloads: workloads.iter().map(|w| w.name.as_str()).collect(),
@@ -111,7 +116,8 @@ pub(super) fn known<'a>(
             .map(|&index| workloads[index].name.as_str())
             .collect(),
         services: services?.into_iter().map(service).collect(),
-        clients: clients?
+        internet: !region.internet_gateways.is_empty() || clients.iter().any(outside),
+        clients: clients
             .into_iter()
             .map(|client| client.name.as_str())
             .chain(parties.endpoints.iter().map(|e| e.name.as_str()))
