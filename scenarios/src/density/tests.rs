@@ -168,7 +168,11 @@ fn only_subnets_of_tasks_with_interfaces_count() {
 #[test]
 fn tasks_that_are_kept_on_fargate_are_not_counted_on_an_instance() {
     let web = kind("web", 256, 512, "");
+    // Fargate wants the size of the task.
+    let text = r#"{ "family": "batch", "cpu": "256", "memory": "512",
+        "containerDefinitions": [{ "name": "c", "image": "i" }] }"#;
     let mut batch = kind("batch", 256, 512, "");
+    batch.definition = Arc::new(TaskDefinition::read("batch.json", text).unwrap().0);
     batch.mode = Some(Mode::Fargate);
     let density = answer(&question(vec![web, batch], &["m5.large"]));
     let bridge = fit_of(&density, 2, "bridge");
