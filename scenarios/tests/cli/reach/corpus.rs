@@ -43,11 +43,21 @@ fn every_folder_is_understood_every_interface_placed_and_rules_and_packets_agree
     assert!(folders >= 5, "{folders} folders");
 }
 
-/// The verdicts of a table, each with the reason why it has to be so.
-fn check(document: &Value, table: &[(&str, &str, &str, &str)]) {
-    for (from, to, wanted, why) in table {
-        let found = verdict(document, CASE, from, to);
-        assert_eq!(found, *wanted, "{from} to {to}: {why}");
+/// The verdicts of a table: who, whom, what is found, and in brackets the reason why it has to be so.
+/// `names` says which interfaces the table speaks of.
+fn check(document: &Value, names: &[(&str, &str)], table: &str) {
+    for line in table.lines() {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().unwrap();
+        let (from, _, to, wanted) = (word(), word(), word(), word());
+        let in_full = |short: &str| {
+            let known = names.iter().find(|(name, _)| *name == short);
+            known.map_or(short.to_owned(), |(_, id)| (*id).to_owned())
+        };
+        let (host, port) = to.split_once(':').unwrap();
+        let to = format!("{}:{port}", in_full(host));
+        let found = verdict(document, CASE, &in_full(from), &to);
+        assert_eq!(found, wanted, "{line}");
     }
 }
 
@@ -70,99 +80,32 @@ fn a_public_and_a_private_subnet_by_hand() {
     // private gateway, which is not simulated. Group launch-wizard-3: in tcp 22 from anywhere.
     let private = "i-099cf38911942421c";
     // Both groups let everything out; the one network ACL allows everything.
-    let to = |host: &str, port: u16| format!("{host}:{port}");
-    let (pub22, pub80, pub443) = (to(public, 22), to(public, 80), to(public, 443));
-    let (priv22, priv80, priv443) = (to(private, 22), to(private, 80), to(private, 443));
-    let (sg, web) = ("security_group_ingress", "internet:443");
     check(
         &document,
-        &[
-            (
-                public,
-                &priv22,
-                "reached",
-                "local route, and the group has 22",
-            ),
-            (public, &priv80, sg, "launch-wizard-3 has no rule for 80"),
-            (public, &priv443, sg, "launch-wizard-3 has no rule for 443"),
-            (
-                private,
-                &pub22,
-                "reached",
-                "local route, and the group has 22",
-            ),
-            (
-                private,
-                &pub80,
-                "undetermined",
-                "its public address lies behind the vgw",
-            ),
-            (
-                private,
-                &pub443,
-                "undetermined",
-                "its public address lies behind the vgw",
-            ),
-            (
-                public,
-                web,
-                "reached",
-                "through the internet gateway, as 13.58.55.60",
-            ),
-            (private, web, "undetermined", "0.0.0.0/0 leads to the vgw"),
-            (
-                "internet",
-                &pub22,
-                "reached",
-                "13.58.55.60, and the group has 22 for all",
-            ),
-            (
-                "internet",
-                &pub80,
-                sg,
-                "13.58.55.60, and the group has no rule for 80",
-            ),
-            (
-                "internet",
-                &pub443,
-                sg,
-                "13.58.55.60, and the group has no rule for 443",
-            ),
-            (
-                "internet",
-                &priv22,
-                "fabric_no_route",
-                "no public address, and nobody has 10.0.1.204",
-            ),
-            (
-                "internet",
-                &priv80,
-                "fabric_no_route",
-                "no public address, and nobody has 10.0.1.204",
-            ),
-            (
-                public,
-                "imds:80",
-                "reached",
-                "the metadata service is the instance's own",
-            ),
-            (
-                private,
-                "dns:53/udp",
-                "reached",
-                "no route is needed to the resolver",
-            ),
-        ],
+        &[("public", public), ("private", private)],
+        "public -> private:22 reached (local route, and the group has 22)
+         public -> private:80 security_group_ingress (launch-wizard-3 has no rule for 80)
+         public -> private:443 security_group_ingress (launch-wizard-3 has no rule for 443)
+         private -> public:22 reached (local route, and the group has 22)
+         private -> public:80 undetermined (its public address lies behind the vgw)
+         private -> public:443 undetermined (its public address lies behind the vgw)
+         public -> internet:443 reached (through the internet gateway, as 13.58.55.60)
+         private -> internet:443 undetermined (0.0.0.0/0 leads to the vgw)
+         internet -> public:22 reached (13.58.55.60, and the group has 22 for all)
+         internet -> public:80 security_group_ingress (the group has no rule for 80)
+         internet -> public:443 security_group_ingress (the group has no rule for 443)
+         internet -> private:22 fabric_no_route (no public address, nobody has 10.0.1.204)
+         internet -> private:80 fabric_no_route (no public address, nobody has 10.0.1.204)
+         public -> imds:80 reached (the metadata service is the instance's own)
+         private -> dns:53/udp reached (no route is needed to the resolver)",
     );
-    assert_eq!(at(&document, private, &pub80, "10.0.0.47:80"), sg);
-    assert_eq!(
-        at(&document, private, &pub80, "13.58.55.60:80"),
-        "undetermined"
-    );
-    assert_eq!(
-        at(&document, "internet", &pub22, "13.58.55.60:22"),
-        "reached"
-    );
+    let denied = "security_group_ingress";
+    let to = |port: u16| format!("{public}:{port}");
+    assert_eq!(at(&document, private, &to(80), "10.0.0.47:80"), denied);
+    let by_public_address = at(&document, private, &to(80), "13.58.55.60:80");
+    assert_eq!(by_public_address, "undetermined");
+    let from_outside = at(&document, "internet", &to(22), "13.58.55.60:22");
+    assert_eq!(from_outside, "reached");
 }
 
 #[test]
@@ -171,75 +114,28 @@ fn peered_vpcs_by_hand() {
     let document = reach(&corpus.join("test-vpc-peering"));
     // A is 10.10.0.0/16 and peered with B and C, both of which are 192.168.0.0/16. Its table leads
     // 192.168.1.0/24 to B and 192.168.2.0/24 to C; theirs lead 10.10.0.0/16 to A. The groups of all
-    // three have in tcp 22 from anywhere, out everything; network ACLs allow everything.
-    let a = "i-06ba034d88c84ef07"; // 10.10.10.157
-    let b = "i-0b14080af811fda3d"; // 192.168.1.106
-    let c = "i-04a292ff83b3aa833"; // 192.168.2.229
-    let (sg, nowhere) = ("security_group_ingress", "fabric_no_route");
-    let ssh = [&format!("{a}:22"), &format!("{b}:22"), &format!("{c}:22")];
-    let https = [
-        &format!("{a}:443"),
-        &format!("{b}:443"),
-        &format!("{c}:443"),
-    ];
+    // three have in tcp 22 from anywhere, out everything; network ACLs allow everything. Of B and C
+    // each takes the other's address for one of its own: 192.168.0.0/16 is local.
     check(
         &document,
         &[
-            (
-                a,
-                ssh[1],
-                "reached",
-                "192.168.1.0/24 leads to B, and 10.10.0.0/16 back",
-            ),
-            (
-                a,
-                ssh[2],
-                "reached",
-                "192.168.2.0/24 leads to C, and 10.10.0.0/16 back",
-            ),
-            (
-                b,
-                ssh[0],
-                "reached",
-                "10.10.0.0/16 leads to A, and 192.168.1.0/24 back",
-            ),
-            (
-                c,
-                ssh[0],
-                "reached",
-                "10.10.0.0/16 leads to A, and 192.168.2.0/24 back",
-            ),
-            (a, https[1], sg, "the group has no rule for 443"),
-            (a, https[2], sg, "the group has no rule for 443"),
-            (b, https[0], sg, "the group has no rule for 443"),
-            (c, https[0], sg, "the group has no rule for 443"),
-            // Of B and C each takes the other's address for one of its own: 192.168.0.0/16 is local.
-            (
-                b,
-                ssh[2],
-                nowhere,
-                "192.168.2.229 is local to B, where nobody has it",
-            ),
-            (
-                c,
-                ssh[1],
-                nowhere,
-                "192.168.1.106 is local to C, where nobody has it",
-            ),
-            (
-                b,
-                https[2],
-                nowhere,
-                "192.168.2.229 is local to B, where nobody has it",
-            ),
-            (
-                c,
-                https[1],
-                nowhere,
-                "192.168.1.106 is local to C, where nobody has it",
-            ),
-            (b, ssh[1], "reached", "its own address"),
+            ("A", "i-06ba034d88c84ef07"), // 10.10.10.157
+            ("B", "i-0b14080af811fda3d"), // 192.168.1.106
+            ("C", "i-04a292ff83b3aa833"), // 192.168.2.229
         ],
+        "A -> B:22 reached (192.168.1.0/24 leads to B, and 10.10.0.0/16 back)
+         A -> C:22 reached (192.168.2.0/24 leads to C, and 10.10.0.0/16 back)
+         B -> A:22 reached (10.10.0.0/16 leads to A, and 192.168.1.0/24 back)
+         C -> A:22 reached (10.10.0.0/16 leads to A, and 192.168.2.0/24 back)
+         A -> B:443 security_group_ingress (the group has no rule for 443)
+         A -> C:443 security_group_ingress (the group has no rule for 443)
+         B -> A:443 security_group_ingress (the group has no rule for 443)
+         C -> A:443 security_group_ingress (the group has no rule for 443)
+         B -> C:22 fabric_no_route (192.168.2.229 is local to B, where nobody has it)
+         C -> B:22 fabric_no_route (192.168.1.106 is local to C, where nobody has it)
+         B -> C:443 fabric_no_route (192.168.2.229 is local to B, where nobody has it)
+         C -> B:443 fabric_no_route (192.168.1.106 is local to C, where nobody has it)
+         B -> B:22 reached (its own address)",
     );
     // The internet gateway that a route of B names is gone, and is in no file.
     let sources = document["modes"][CASE]["sources"].as_array().unwrap();
