@@ -10,7 +10,7 @@ use crate::ecs::{Mode, ModePlan, Refusal, TaskDefinition, check_mode};
 use crate::toml::{Scenario, load_scenario, read_text, unreadable};
 
 #[cfg(test)]
-mod corpus;
+pub(crate) mod corpus;
 #[cfg(test)]
 mod tests;
 

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Page;
 use super::text::{Align, Cell, Colour, Table, width};
+use super::{Page, ratio_cell};
 use crate::format;
-use crate::results::{
-    Blast, CheckResult, Direction, Exposure, Interfered, Isolation, Metric, ModeResult, Results,
-};
+use crate::results::{Blast, CheckResult, Exposure, Isolation, Metric, ModeResult, Results};
 
 /// Sentences of one mode that are shown; the rest is counted.
 const SENTENCES: usize = 3;
@@ -193,7 +191,7 @@ fn interference(page: &mut Page, results: &Results) {
                         Colour::Plain,
                     ));
                 }
-                ratio = found.map_or(ratio, ratio_cell);
+                ratio = found.map_or(ratio, |found| ratio_cell(&found.difference));
             }
             cells.push(ratio);
             table.row(cells);
@@ -210,23 +208,6 @@ fn victims(results: &Results) -> Vec<&str> {
     });
     // Each mode has the same.
     all.next().unwrap_or_default()
-}
-
-fn ratio_cell(found: &Interfered) -> Cell {
-    let difference = &found.difference;
-    let colour = match difference.direction {
-        Direction::Better => Colour::Green,
-        Direction::Worse => Colour::Red,
-        _ => Colour::Dim,
-    };
-    match (difference.direction, difference.ratio) {
-        (Direction::None, _) => Cell::new("no difference", colour),
-        (Direction::NotComparable, _) | (_, None) => Cell::new("not comparable", colour),
-        (_, Some(ratio)) => {
-            let ends = difference.ratio_lo.zip(difference.ratio_hi);
-            Cell::new(&format::ratio(ratio, ends), colour)
-        }
-    }
 }
 
 /// What a scenario asserts: a line for each check and mode.

@@ -17,7 +17,7 @@ use text::{Align, Cell, Colour, Table};
 
 use crate::format;
 use crate::record::Reason;
-use crate::results::{Direction, Metric, ModeResult, Outcome, Results, WorkloadResult};
+use crate::results::{Difference, Direction, Metric, ModeResult, Outcome, Results, WorkloadResult};
 
 /// Below this width the output is laid out as if it were this wide.
 pub const MIN_WIDTH: usize = 48;
@@ -236,6 +236,11 @@ fn relative_cell(result: &WorkloadResult, metric: Metric, is_baseline: bool) -> 
     let Some(difference) = result.difference(metric) else {
         return Cell::new(format::NOTHING, Colour::Dim);
     };
+    ratio_cell(difference)
+}
+
+/// A ratio with its interval, or why there is none.
+fn ratio_cell(difference: &Difference) -> Cell {
     let colour = match difference.direction {
         Direction::Better => Colour::Green,
         Direction::Worse => Colour::Red,

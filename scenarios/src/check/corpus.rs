@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::tests::show;
 use super::*;
 
-/// The folder, if there is one. Continuous integration must have one.
-fn corpus() -> Option<PathBuf> {
+/// A part of the collection, if there is one. Continuous integration must have one.
+pub(crate) fn corpus(part: &str) -> Option<PathBuf> {
     #[expect(
         clippy::disallowed_methods,
         reason = "where the collection is, is the tester's choice"
@@ -23,12 +23,9 @@ fn corpus() -> Option<PathBuf> {
     };
     // Tests run in the crate's folder; the path counts from the workspace's.
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(folder);
-    assert!(
-        folder.join("taskdefs").is_dir(),
-        "{} has no taskdefs",
-        folder.display()
-    );
-    Some(folder.join("taskdefs"))
+    let folder = folder.join(part);
+    assert!(folder.is_dir(), "{} is no folder", folder.display());
+    Some(folder)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -50,7 +47,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// What is said of every file, by its name below the folder.
 fn all() -> Option<BTreeMap<String, FileReport>> {
-    let folder = corpus()?;
+    let folder = corpus("taskdefs")?;
     let name = |path: &Path| path.strip_prefix(&folder).unwrap().display().to_string();
     let check = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();

@@ -147,10 +147,15 @@ impl RulePlan {
     /// The ports that the rule covers, by the protocol that it names.
     #[must_use]
     pub fn covered_ports(&self) -> RangeInclusive<u16> {
-        match self.protocol {
-            None | Some(Protocol::Other(_)) => 0..=u16::MAX,
-            Some(_) => self.ports.clone(),
-        }
+        covered_ports(self.protocol, &self.ports)
+    }
+}
+
+/// Ports mean something for TCP, UDP and ICMP (message types) only.
+fn covered_ports(protocol: Option<Protocol>, ports: &RangeInclusive<u16>) -> RangeInclusive<u16> {
+    match protocol {
+        None | Some(Protocol::Other(_)) => 0..=u16::MAX,
+        Some(_) => ports.clone(),
     }
 }
 
@@ -242,10 +247,7 @@ impl AclEntryPlan {
     /// The ports that the entry covers, by the protocol that it names.
     #[must_use]
     pub fn covered_ports(&self) -> RangeInclusive<u16> {
-        match self.protocol {
-            None | Some(Protocol::Other(_)) => 0..=u16::MAX,
-            Some(_) => self.ports.clone(),
-        }
+        covered_ports(self.protocol, &self.ports)
     }
 }
 

@@ -5,28 +5,7 @@
 use std::path::PathBuf;
 
 use super::*;
-
-/// The folder `vpc` of the collection, if there is one. Continuous integration must have one.
-fn corpus() -> Option<PathBuf> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "where the collection is, is the tester's choice"
-    )]
-    let (folder, ci) = (std::env::var("ECSNET_CORPUS"), std::env::var("CI"));
-    let Ok(folder) = folder else {
-        assert!(ci.is_err(), "CI is set, and ECSNET_CORPUS is not");
-        println!("skipped: ECSNET_CORPUS does not name a folder");
-        return None;
-    };
-    // Tests run in the crate's folder; the path counts from the workspace's.
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(folder);
-    assert!(
-        folder.join("vpc").is_dir(),
-        "{} has no vpc",
-        folder.display()
-    );
-    Some(folder.join("vpc"))
-}
+use crate::check::corpus::corpus;
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -41,7 +20,7 @@ fn name(path: &Path) -> String {
 
 /// The complete folders, read.
 pub(super) fn folders() -> Vec<(String, Imported)> {
-    let Some(corpus) = corpus() else {
+    let Some(corpus) = corpus("vpc") else {
         return Vec::new();
     };
     let folders = entries(&corpus.join("batfish__batfish"));
@@ -139,7 +118,7 @@ fn routes_of_the_folders_lead_where_they_say() {
 
 #[test]
 fn single_files_are_answered() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = corpus("vpc") else { return };
     let paths = entries(&corpus.join("aws__aws-cli-examples"));
     assert!(paths.len() >= 30);
     let mut files = Vec::new();
