@@ -1,53 +1,147 @@
-//! The workloads that other simulators are compared on, as plans.
+//! The workloads that ecsnet is held against another simulator on, as plans.
 //!
-//! W1 is one bulk flow between two hosts, W2 requests and responses between pairs of containers, W3
-//! many flows into a few servers behind one link. Links carry 10 Gbit/s each way; a way from end to
-//! end takes as long as the other side's links together. The other side's programs are in
-//! `benches/peers/`.
+//! W1 is one bulk flow between two hosts, W2 requests and answers between pairs of containers, W3 many
+//! flows into few servers behind one link. All links carry 10 Gbit/s; a way from end to end takes as
+//! long as the links of the other side's topology together. The programs of the other side are in
+//! `benches/peers/ns3/`.
 
+use scenarios::lower::{NonePolicy, lower};
+use scenarios::toml::read_scenario;
 use sim_core::{ByteSize, SimDuration};
 use sim_net::headers::Protocol;
 use sim_net::plan::{
-    Connections, ContainerPlan, Direction, DockerPlan, InstancePlan, Load, MeasurePlan,
-    MetadataPlan, Mode, Place, Plan, PortPlan, RequestPlan, ServiceTime, Target, TaskPlan,
+    Direction, DockerPlan, InstancePlan, MeasurePlan, MetadataPlan, Mode, Place, Plan, Target,
     WorkloadKind, WorkloadPlan,
 };
+use sim_net::eni::TrackingTimeouts;
 use sim_net::vpc::PublicAddress;
 
-use crate::{host, link, open_vpc, profile};
+use crate::{hosts, ideal, link};
 
-/// Octets of a request of W2. The other side sends the same.
+/// Octets of a request of W2.
 pub const REQUEST: u64 = 100;
 
 /// Octets of a response of W2.
 pub const RESPONSE: u64 = 1024;
 
-/// Servers of W3.
-pub const SERVERS: usize = 10;
-
-/// W1: `bytes` from one host to another, through one switch: two links of 10 us.
-///
-/// # Panics
-/// Never: the plan is sound.
+/// W1: `bytes` from one host to another through one switch, two links of 10 us.
 #[must_use]
 pub fn bulk(bytes: u64) -> Plan {
-    // At 10 Gbit/s, with room for a slow start.
-    let duration = SimDuration::from_ns(bytes) + SimDuration::from_ms(100);
-    let mut plan = empty(SimDuration::from_us(20), duration);
-    plan.hosts = vec![host("sender"), host("receiver")];
-    plan.workloads = vec![WorkloadPlan {
-        name: "bulk".to_owned(),
-        from: vec![Place::Host(0)],
-        to: vec![Target {
-            place: Place::Host(1),
-            port: 5001,
-        }],
+    // At 10 Gbit/s an octet takes 0.8 ns; the rest is for a slow start.
+    let time = SimDuration::from_ns(bytes) + SimDuration::from_ms(100);
+    let mut plan = hosts(2, SimDuration::from_us(20), time);
+    plan.workloads = vec![transfer(
+        vec![Place::Host(0)],
+        vec![target(Place::Host(1), 5001)],
+        Some(bytes),
+    )];
+    plan
+}
+
+/// W2: `pairs` containers that ask one container each, one request after another, from one instance
+/// to another: container, bridge, two kernels, bridge, container; four links of 10 us.
+///
+/// # Panics
+/// If there are more pairs than a bridge has ports.
+#[must_use]
+pub fn requests(pairs: usize, time: SimDuration) -> Plan {
+    let text = format!(
+        r#"
+        [vpc]
+        zones = ["a"]
+        latency = {{ same_zone = "40 us" }}
+        jitter = {{ enabled = false }}
+
+        [[capacity]]
+        name = "left"
+        instance_type = "m5.24xlarge"
+        [[capacity]]
+        name = "right"
+        instance_type = "m5.24xlarge"
+
+        [[service]]
+        name = "client"
+        task_definition = "task.json"
+        count = {pairs}
+        capacity_providers = [{{ provider = "left", weight = 1 }}]
+        [[service]]
+        name = "server"
+        task_definition = "task.json"
+        count = {pairs}
+        capacity_providers = [{{ provider = "right", weight = 1 }}]
+
+        [[workload]]
+        name = "request"
+        from = ["client/app"]
+        to = "server/app:8080"
+        concurrency = 1
+        connections = 1
+        request_size = "{REQUEST} B"
+        response_size = "{RESPONSE} B"
+        "#
+    );
+    let task = r#"{ "family": "task", "cpu": "16", "memory": "16", "containerDefinitions": [
+        { "name": "app", "image": "app", "portMappings": [{ "containerPort": 8080 }] }] }"#;
+    let (scenario, _) = read_scenario("request.toml", &text, &|_| Ok(task.to_owned()))
+        .expect("the scenario is valid");
+    lower(&scenario, Mode::Bridge, &whole(time), NonePolicy::AsWritten)
+        .expect("the mode carries the scenario")
+        .plan
+}
+
+/// W3: one endless flow from each of `clients` hosts to one of `servers` programs on one instance
+/// with 10 Gbit/s; five links of 10 us.
+#[must_use]
+pub fn incast(clients: usize, servers: u16, time: SimDuration) -> Plan {
+    let mut plan = hosts(clients, SimDuration::from_us(50), time);
+    plan.instances = vec![InstancePlan {
+        name: "servers".to_owned(),
+        instance_type: String::new(),
+        cores: 1,
+        profile: ideal(),
+        subnet: 0,
+        security_groups: vec![0],
+        bandwidth: link(),
+        placement_group: None,
+        trunking: false,
+        docker: DockerPlan {
+            enabled: false,
+            ..DockerPlan::default()
+        },
+        source_dest_check: true,
+        public_address: PublicAddress::None,
+        metadata: MetadataPlan::default(),
+        tracking: TrackingTimeouts::default(),
+    }];
+    let from = (0..clients).map(Place::Host).collect();
+    let to = (0..servers).map(|n| target(Place::Instance(0), 5001 + n));
+    plan.workloads = vec![transfer(from, to.collect(), None)];
+    plan
+}
+
+fn target(place: Place, port: u16) -> Target {
+    Target { place, port }
+}
+
+fn transfer(from: Vec<Place>, to: Vec<Target>, bytes: Option<u64>) -> WorkloadPlan {
+    WorkloadPlan {
+        name: "transfer".to_owned(),
+        from,
+        to,
         protocol: Protocol::Tcp,
         kind: WorkloadKind::Bulk {
             flows: 1,
-            bytes: Some(ByteSize::from_bytes(bytes)),
+            bytes: bytes.map(ByteSize::from_bytes),
             direction: Direction::Upload,
         },
-    }];
-    plan
+    }
+}
+
+/// Everything counts, from the start on.
+pub(crate) fn whole(duration: SimDuration) -> MeasurePlan {
+    MeasurePlan {
+        warmup: SimDuration::ZERO,
+        duration,
+        cooldown: SimDuration::ZERO,
+    }
 }
