@@ -8,12 +8,12 @@
 use scenarios::lower::{NonePolicy, lower};
 use scenarios::toml::read_scenario;
 use sim_core::{ByteSize, SimDuration};
+use sim_net::eni::TrackingTimeouts;
 use sim_net::headers::Protocol;
 use sim_net::plan::{
     Direction, DockerPlan, InstancePlan, MeasurePlan, MetadataPlan, Mode, Place, Plan, Target,
     WorkloadKind, WorkloadPlan,
 };
-use sim_net::eni::TrackingTimeouts;
 use sim_net::vpc::PublicAddress;
 
 use crate::{hosts, ideal, link};
@@ -80,8 +80,8 @@ pub fn requests(pairs: usize, time: SimDuration) -> Plan {
         response_size = "{RESPONSE} B"
         "#
     );
-    let task = r#"{ "family": "task", "cpu": "16", "memory": "16", "containerDefinitions": [
-        { "name": "app", "image": "app", "portMappings": [{ "containerPort": 8080 }] }] }"#;
+    let task = r#"{ "family": "task", "containerDefinitions": [
+        { "name": "app", "image": "app", "memory": 16, "portMappings": [{ "containerPort": 8080 }] }] }"#;
     let (scenario, _) = read_scenario("request.toml", &text, &|_| Ok(task.to_owned()))
         .expect("the scenario is valid");
     lower(&scenario, Mode::Bridge, &whole(time), NonePolicy::AsWritten)
@@ -143,5 +143,30 @@ pub(crate) fn whole(duration: SimDuration) -> MeasurePlan {
         warmup: SimDuration::ZERO,
         duration,
         cooldown: SimDuration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{run, world};
+
+    #[test]
+    fn each_workload_does_its_work() {
+        let outcome = run(world(&bulk(1 << 20)));
+        assert_eq!(outcome.workloads[0].bytes, 1 << 20);
+        let outcome = run(world(&requests(3, SimDuration::from_ms(20))));
+        let asked = outcome.workloads[0].ok;
+        // A round trip takes 80 us in the fabric, and some more in two kernels.
+        assert!((300..750).contains(&asked), "{asked}");
+        // What is under way when the world ends.
+        assert_eq!(outcome.workloads[0].errors.get("unfinished"), Some(&3));
+        assert_eq!(outcome.workloads[0].errors.len(), 1);
+        let outcome = run(world(&incast(20, 2, SimDuration::from_ms(50))));
+        let bits = outcome.workloads[0].bytes * 8;
+        assert!(
+            (250_000_000..500_000_000).contains(&bits),
+            "{bits} of 500 Mbit"
+        );
     }
 }

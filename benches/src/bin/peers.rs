@@ -74,7 +74,10 @@ impl Workload {
             Self::Incast => {
                 let (clients, servers) = INCAST;
                 let seconds = format!("--seconds={}", INCAST_MS as f64 / 1000.0);
-                let counts = [format!("--clients={clients}"), format!("--servers={servers}")];
+                let counts = [
+                    format!("--clients={clients}"),
+                    format!("--servers={servers}"),
+                ];
                 ("incast", counts.into_iter().chain([seconds]).collect())
             }
         }
@@ -216,7 +219,10 @@ fn table(rows: &[Value]) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are what this program is for"
+)]
 fn say(line: &str) {
     println!("{line}");
 }
