@@ -1,6 +1,7 @@
 //! Worlds that the benchmarks run, small enough to be made anew for each measurement.
 
 pub mod cluster;
+pub mod peers;
 
 use std::sync::Arc;
 
@@ -89,68 +90,78 @@ pub fn requests(mode: Mode, duration: SimDuration) -> Plan {
 }
 
 /// One TCP flow between two machines without a kernel's cost, over a 10 Gbit/s link at MTU 1500.
-///
-/// # Panics
-/// Never: the plan is sound.
 #[must_use]
 pub fn bulk(duration: SimDuration) -> Plan {
-    let rate = DataRate::from_bps(10_000_000_000).expect("above zero");
-    let ideal = Arc::new(CostProfile::builtin("ideal").expect("built in").clone());
-    let host = |name: &str| HostPlan {
-        name: name.to_owned(),
+    let mut plan = hosts(2, SimDuration::from_us(10), duration);
+    plan.workloads = vec![WorkloadPlan {
+        name: "bulk".to_owned(),
+        from: vec![Place::Host(0)],
+        to: vec![Target {
+            place: Place::Host(1),
+            port: 5001,
+        }],
+        protocol: Protocol::Tcp,
+        kind: WorkloadKind::Bulk {
+            flows: 1,
+            bytes: None,
+            direction: Direction::Upload,
+        },
+    }];
+    plan
+}
+
+/// Machines without a kernel's cost, each with a 10 Gbit/s link, MTU 1500 and this latency between
+/// any two, in a VPC that allows everything.
+pub(crate) fn hosts(count: usize, latency: SimDuration, duration: SimDuration) -> Plan {
+    let host = |number: usize| HostPlan {
+        name: format!("host/{number}"),
         cores: 1,
-        profile: ideal.clone(),
+        profile: ideal(),
         location: HostLocation::Subnet(0),
         address: None,
         public_address: PublicAddress::None,
         always_tracked: false,
         source_dest_check: true,
         security_groups: vec![0],
-        bandwidth: Some(BandwidthPlan {
-            peak: rate,
-            baseline: rate,
-            bucket_bits: 0,
-            credit_bits: 0,
-            single_flow: None,
-            single_flow_in_group: None,
-            packet_rate: None,
-            internet: None,
-            tracked_connections: None,
-        }),
+        bandwidth: Some(link()),
         mtu: 1500,
         default_route: true,
         routes: Vec::new(),
     };
     Plan {
-        region: open_vpc(),
+        region: open_vpc(latency),
         instances: Vec::new(),
         tasks: Vec::new(),
-        hosts: vec![host("sender"), host("receiver")],
-        workloads: vec![WorkloadPlan {
-            name: "bulk".to_owned(),
-            from: vec![Place::Host(0)],
-            to: vec![Target {
-                place: Place::Host(1),
-                port: 5001,
-            }],
-            protocol: Protocol::Tcp,
-            kind: WorkloadKind::Bulk {
-                flows: 1,
-                bytes: None,
-                direction: Direction::Upload,
-            },
-        }],
+        hosts: (0..count).map(host).collect(),
+        workloads: Vec::new(),
         listeners: Vec::new(),
         probes: Vec::new(),
-        measure: MeasurePlan {
-            warmup: SimDuration::ZERO,
-            duration,
-            cooldown: SimDuration::ZERO,
-        },
+        measure: peers::whole(duration),
     }
 }
 
-fn open_vpc() -> RegionPlan {
+/// The profile of a kernel that costs nothing.
+pub(crate) fn ideal() -> Arc<CostProfile> {
+    Arc::new(CostProfile::builtin("ideal").expect("built in").clone())
+}
+
+/// 10 Gbit/s each way.
+pub(crate) fn link() -> BandwidthPlan {
+    let rate = DataRate::from_bps(10_000_000_000).expect("above zero");
+    BandwidthPlan {
+        peak: rate,
+        baseline: rate,
+        bucket_bits: 0,
+        credit_bits: 0,
+        single_flow: None,
+        single_flow_in_group: None,
+        packet_rate: None,
+        internet: None,
+        tracked_connections: None,
+    }
+}
+
+fn open_vpc(latency: SimDuration) -> RegionPlan {
     let rule = |id: &str| RulePlan {
         id: id.to_owned(),
         protocol: None,
@@ -170,7 +181,7 @@ fn open_vpc() -> RegionPlan {
             vpc: 0,
             id: "subnet-0".to_owned(),
             name: "all".to_owned(),
-            cidr: "10.0.0.0/24".parse().expect("a network"),
+            cidr: "10.0.0.0/20".parse().expect("a network"),
             zone: 0,
             route_table: None,
             network_acl: None,
@@ -183,7 +194,7 @@ fn open_vpc() -> RegionPlan {
             egress: vec![rule("out")],
         }],
         latency: LatencyPlan {
-            same_zone: SimDuration::from_us(10),
+            same_zone: latency,
             jitter: None,
             ..LatencyPlan::default()
         },
