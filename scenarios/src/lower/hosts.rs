@@ -78,9 +78,10 @@ fn host(client: &Client, region: &mut RegionPlan, open: &mut BTreeMap<usize, usi
         }
         (HostLocation::Internet | HostLocation::Service(_), _) => Vec::new(),
     };
+    // A service may be asked through an internet gateway, where nothing larger passes.
     let mtu = match location {
-        HostLocation::Internet => defaults::MTU_INTERNET,
-        HostLocation::Subnet(_) | HostLocation::Service(_) => defaults::MTU_VPC,
+        HostLocation::Internet | HostLocation::Service(_) => defaults::MTU_INTERNET,
+        HostLocation::Subnet(_) => defaults::MTU_VPC,
     };
     let instance = client.instance_type.as_ref();
     let profile = machine::profile(&client.kernel_profile);

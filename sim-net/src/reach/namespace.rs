@@ -83,7 +83,7 @@ impl<T: Trace> Walker<'_, T> {
                 let space = self.space(at);
                 self.trace.note(packet.tuple, packet, || Note {
                     place: space.name.clone(),
-                    component: "route",
+                    component: "routing",
                     decision: "route",
                     rule: text::ip_route(space, *packet.tuple.dst.ip()),
                 });
@@ -101,7 +101,7 @@ impl<T: Trace> Walker<'_, T> {
         let space = self.space(at);
         self.trace.note(packet.tuple, packet, || Note {
             place: space.name.clone(),
-            component: "route",
+            component: "routing",
             decision: if reason == DropReason::NoRoute {
                 "unreachable"
             } else {

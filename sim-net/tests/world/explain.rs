@@ -96,14 +96,14 @@ fn an_acl_without_the_clients_ports_stops_the_answer_and_the_explanation_says_so
     assert_eq!(walk.verdict.outcome.code(), "network_acl_egress");
     assert_eq!(walk.verdict.leg, Leg::Return);
     insta::assert_snapshot!(steps(&walk), @r#"
-    -> client | route | route | default via 10.0.0.1 dev eth0 src 10.0.0.5
+    -> client | routing | route | default via 10.0.0.1 dev eth0 src 10.0.0.5
     -> client | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     -> subnet-0 | route table | route | main vpc-0 -> local
     -> subnet-1 | network ACL ingress | allow | acl-0 #100 allow tcp 80 from 0.0.0.0/0
     -> i-1 | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
     -> i-1 | filter INPUT | allow | filter: -P INPUT ACCEPT
     -> i-1 | socket | accept | tcp 0.0.0.0:80
-    <- i-1 | route | route | default via 10.0.1.1 dev eth0 src 10.0.1.4
+    <- i-1 | routing | route | default via 10.0.1.1 dev eth0 src 10.0.1.4
     <- i-1 | filter OUTPUT | allow | filter: -P OUTPUT ACCEPT
     <- i-1 | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     <- subnet-1 | route table | route | main vpc-0 -> local
@@ -153,12 +153,12 @@ fn host_passes_the_instances_hooks() {
     let walk = explain(&one(Mode::Host), CLIENT, "10.0.0.4:80", Protocol::Tcp);
     assert_eq!(walk.verdict.outcome, ReachOutcome::Reached);
     insta::assert_snapshot!(steps(&walk), @r#"
-    -> client | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
+    -> client | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
     -> client | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     -> i-0 | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
     -> i-0 | filter INPUT | allow | filter: -P INPUT ACCEPT
     -> i-0 | socket | accept | tcp 0.0.0.0:80
-    <- i-0 | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
+    <- i-0 | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
     <- i-0 | filter OUTPUT | allow | filter: -P OUTPUT ACCEPT
     <- i-0 | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     <- client | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
@@ -172,17 +172,17 @@ fn bridge_is_translated_there_and_back() {
     let walk = explain(&one(Mode::Bridge), CLIENT, "10.0.0.4:8080", Protocol::Tcp);
     assert_eq!(walk.verdict.outcome, ReachOutcome::Reached);
     insta::assert_snapshot!(steps(&walk), @r#"
-    -> client | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
+    -> client | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
     -> client | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     -> i-0 | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
     -> i-0 | nat PREROUTING | translate | nat: -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80 | 10.0.0.5:32768 -> 10.0.0.4:8080 becomes 10.0.0.5:32768 -> 172.17.0.2:80
-    -> i-0 | route | route | 172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1
+    -> i-0 | routing | route | 172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1
     -> i-0 | filter FORWARD | allow | filter: -A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
     -> i-0 | bridge | forward | docker0: port of 172.17.0.2
     -> i-0 web/0/app | socket | accept | tcp 0.0.0.0:80
-    <- i-0 web/0/app | route | route | default via 172.17.0.1 dev eth0 src 172.17.0.2
+    <- i-0 web/0/app | routing | route | default via 172.17.0.1 dev eth0 src 172.17.0.2
     <- i-0 | bridge | local | docker0
-    <- i-0 | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
+    <- i-0 | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.4
     <- i-0 | filter FORWARD | allow | filter: -A FORWARD -i docker0 ! -o docker0 -j ACCEPT
     <- i-0 | nat POSTROUTING | translate | conntrack: back to what the first packet had | 172.17.0.2:80 -> 10.0.0.5:32768 becomes 10.0.0.4:8080 -> 10.0.0.5:32768
     <- i-0 | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
@@ -202,19 +202,19 @@ fn a_container_reaches_its_own_published_port_through_the_proxy() {
     );
     assert_eq!(walk.verdict.outcome, ReachOutcome::Reached);
     insta::assert_snapshot!(steps(&walk), @r#"
-    -> i-0 web/0/app | route | route | default via 172.17.0.1 dev eth0 src 172.17.0.2
+    -> i-0 web/0/app | routing | route | default via 172.17.0.1 dev eth0 src 172.17.0.2
     -> i-0 | bridge | local | docker0
     -> i-0 | filter INPUT | allow | filter: -P INPUT ACCEPT
     -> i-0 | userland proxy | relay | udp 0.0.0.0:8080 -> 172.17.0.2:80
-    -> i-0 | route | route | 172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1
+    -> i-0 | routing | route | 172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1
     -> i-0 | filter OUTPUT | allow | filter: -P OUTPUT ACCEPT
     -> i-0 | bridge | forward | docker0: port of 172.17.0.2
     -> i-0 web/0/app | socket | accept | udp 0.0.0.0:80
-    <- i-0 web/0/app | route | route | 172.17.0.0/16 dev eth0 proto kernel scope link src 172.17.0.2
+    <- i-0 web/0/app | routing | route | 172.17.0.0/16 dev eth0 proto kernel scope link src 172.17.0.2
     <- i-0 | bridge | local | docker0
     <- i-0 | filter INPUT | allow | filter: -P INPUT ACCEPT
     <- i-0 | userland proxy | relay
-    <- i-0 | route | route | 172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1
+    <- i-0 | routing | route | 172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1
     <- i-0 | filter OUTPUT | allow | filter: -P OUTPUT ACCEPT
     <- i-0 | bridge | forward | docker0: port of 172.17.0.2
     <- i-0 web/0/app | socket | accept
@@ -227,11 +227,11 @@ fn awsvpc_passes_its_own_groups_only() {
     let walk = explain(&one(Mode::Awsvpc), CLIENT, "10.0.0.6:80", Protocol::Tcp);
     assert_eq!(walk.verdict.outcome, ReachOutcome::Reached);
     insta::assert_snapshot!(steps(&walk), @r#"
-    -> client | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
+    -> client | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
     -> client | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     -> web/0 | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
     -> i-0 web/0 | socket | accept | tcp 0.0.0.0:80
-    <- i-0 web/0 | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.6
+    <- i-0 web/0 | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.6
     <- web/0 | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     <- client | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
     <- client | socket | accept
@@ -244,11 +244,11 @@ fn fargate_does_too() {
     let walk = explain(&one(Mode::Fargate), CLIENT, "10.0.0.6:80", Protocol::Tcp);
     assert_eq!(walk.verdict.outcome, ReachOutcome::Reached);
     insta::assert_snapshot!(steps(&walk), @r#"
-    -> client | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
+    -> client | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.5
     -> client | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     -> web/0 | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
     -> web/0 | socket | accept | tcp 0.0.0.0:80
-    <- web/0 | route | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.6
+    <- web/0 | routing | route | 10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.6
     <- web/0 | security group egress | allow | sg-open open: all to 0.0.0.0/0 (sgr-out)
     <- client | security group ingress | allow | sg-open open: all from 0.0.0.0/0 (sgr-in)
     <- client | socket | accept
@@ -261,7 +261,7 @@ fn none_ends_before_it_begins() {
     let walk = explain(&one(Mode::None), app_of(0), "10.0.0.5:80", Protocol::Tcp);
     assert_eq!(walk.verdict.outcome, ReachOutcome::NetworkUnreachable);
     insta::assert_snapshot!(steps(&walk), @r#"
-    -> i-0 web/0/app | route | unreachable | no route: network is unreachable
+    -> i-0 web/0/app | routing | unreachable | no route: network is unreachable
     network_unreachable: give i-0 web/0/app a route to 10.0.0.5: in mode `none` there is none, so choose another network mode
     "#);
 }
