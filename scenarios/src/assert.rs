@@ -1,7 +1,7 @@
 //! Assertions of a scenario about its own results: `[[check]]`.
 //!
-//! An expression is read in three steps: [`token`] and [`parse`] make a tree with positions,
-//! [`resolve`] looks names and units up in the scenario, and [`evaluate`] holds the result against
+//! An expression is read in three steps: `token` and `parse` make a tree with positions,
+//! `resolve` looks names and units up in the scenario, and [`evaluate`] holds the result against
 //! what a comparison found. The first two report what is wrong at its place; the third never fails,
 //! but what was not measured does not hold either.
 

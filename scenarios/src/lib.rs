@@ -2,7 +2,7 @@
 //!
 //! [`toml`] and [`ecs`] read and validate, [`place`] finds an instance for every task, [`lower`] turns
 //! a scenario in one network mode into the plan that the network model builds, [`run`] runs every mode
-//! and replication, [`assert`] holds the results against what the scenario asserts, and [`builtin`] has
+//! and replication, [`mod@assert`] holds the results against what the scenario asserts, and [`builtin`] has
 //! the scenarios that nobody needs to write. The `ecsnet` command around it is in this crate's binary,
 //! the only place that knows a terminal.
 

@@ -62,7 +62,7 @@ pub(crate) struct InputArgs {
     #[arg(long = "task-definition", value_name = "FILE")]
     pub(crate) task_definitions: Vec<PathBuf>,
     /// Folder of `aws ec2 describe-*` output (JSON): the VPC that the scenario around task definitions
-    /// is built into. A scenario file names its own ([vpc] from = "DIR").
+    /// is built into. A scenario file names its own (`[vpc] from = "DIR"`).
     #[arg(long, value_name = "DIR", conflicts_with = "scenario")]
     pub(crate) vpc: Option<PathBuf>,
 }
@@ -103,7 +103,7 @@ pub(crate) struct CompareArgs {
     /// Folder for report.html, results.json and summary.csv.
     #[arg(long, value_name = "DIR", default_value = "ecsnet-out")]
     pub(crate) out: PathBuf,
-    /// Exit with status 1 if a [[check]] of the scenario does not hold.
+    /// Exit with status 1 if a `[[check]]` of the scenario does not hold.
     #[arg(long, conflicts_with = "task_definitions")]
     pub(crate) check: bool,
     /// Print nothing but errors.
