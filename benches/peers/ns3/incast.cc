@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   command.AddValue("servers", "servers", servers);
   command.AddValue("seconds", "simulated time", seconds);
   command.Parse(argc, argv);
-  peer::Configure(256 << 10);
+  peer::Configure(4 << 20);
 
   NodeContainer left, right, routers;
   left.Create(clients);
