@@ -148,17 +148,7 @@ pub(crate) fn ideal() -> Arc<CostProfile> {
 /// 10 Gbit/s each way.
 pub(crate) fn link() -> BandwidthPlan {
     let rate = DataRate::from_bps(10_000_000_000).expect("above zero");
-    BandwidthPlan {
-        peak: rate,
-        baseline: rate,
-        bucket_bits: 0,
-        credit_bits: 0,
-        single_flow: None,
-        single_flow_in_group: None,
-        packet_rate: None,
-        internet: None,
-        tracked_connections: None,
-    }
+    BandwidthPlan::constant(rate)
 }
 
 fn open_vpc(latency: SimDuration) -> RegionPlan {

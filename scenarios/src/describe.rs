@@ -166,7 +166,7 @@ impl Imported {
             always_tracked: interface.kind.always_tracked(),
             source_dest_check: interface.source_dest_check,
             bandwidth: None,
-            mtu: usize::try_from(defaults::MTU_VPC.value).expect("an MTU is small"),
+            mtu: defaults::MTU_VPC.as_usize(),
             default_route: true,
             routes: Vec::new(),
         };

@@ -137,6 +137,22 @@ pub struct BandwidthPlan {
 }
 
 impl BandwidthPlan {
+    /// The same rate all the time, and no other limit.
+    #[must_use]
+    pub const fn constant(rate: DataRate) -> Self {
+        Self {
+            peak: rate,
+            baseline: rate,
+            bucket_bits: 0,
+            credit_bits: 0,
+            single_flow: None,
+            single_flow_in_group: None,
+            packet_rate: None,
+            internet: None,
+            tracked_connections: None,
+        }
+    }
+
     /// What an instance of this bandwidth and size may send, and be sent, through an internet
     /// gateway: half of its bandwidth from 32 vCPUs on, and 5 Gbit/s in the least.
     #[must_use]

@@ -96,7 +96,7 @@ fn host(client: &Client, region: &mut RegionPlan, open: &mut BTreeMap<usize, usi
         always_tracked: false,
         source_dest_check: client.source_dest_check,
         bandwidth: instance.map(machine::bandwidth),
-        mtu: usize::try_from(mtu.value).expect("an MTU is small"),
+        mtu: mtu.as_usize(),
         default_route: true,
         routes: Vec::new(),
     }
@@ -119,7 +119,7 @@ fn interfaces(endpoint: &InterfaceEndpoint) -> Vec<HostPlan> {
         always_tracked: true,
         source_dest_check: true,
         bandwidth: None,
-        mtu: usize::try_from(defaults::MTU_VPC.value).expect("an MTU is small"),
+        mtu: defaults::MTU_VPC.as_usize(),
         default_route: true,
         routes: Vec::new(),
     };

@@ -16,16 +16,16 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use reports::reach::{
-    AddressVerdict, Explanation, ModeReach, PairRecord, SimulatedRecord, SymbolRecord,
+    AddressVerdict, Explanation, ListenerRecord, ModeReach, PairRecord, SimulatedRecord,
+    SourceRecord, SymbolRecord,
 };
-use reports::reach::{ListenerRecord, SourceRecord};
 use sim_net::build::BuildError;
 use sim_net::cost::CostProfile;
 use sim_net::headers::Protocol;
 use sim_net::machine::ProbeResult;
 use sim_net::plan::{HostLocation, HostPlan, ListenerPlan, Place, Plan, Target};
 use sim_net::reach::Evaluator;
-use sim_net::vpc::PublicAddress;
+use sim_net::vpc::{PublicAddress, defaults};
 
 pub use matrix::{Attempt, Cell, Found, Matrix, Tried};
 pub use names::{Aim, Listener, NameError, Names, Source};
@@ -137,15 +137,11 @@ fn internet() -> HostPlan {
         always_tracked: false,
         source_dest_check: true,
         bandwidth: None,
-        mtu: MTU_INTERNET,
+        mtu: defaults::MTU_INTERNET.as_usize(),
         default_route: true,
         routes: Vec::new(),
     }
 }
-
-/// Largest packet on the internet, in octets.
-/// Source: Amazon EC2 User Guide, network_mtu, 2023-06: internet gateway (vendor).
-const MTU_INTERNET: usize = 1500;
 
 /// Finds who reaches whom.
 ///

@@ -206,17 +206,7 @@ impl Factory<'_> {
 
     fn nat_gateway(&self, name: &str, interface: &Interface, index: usize) -> MachineBuilder {
         let rate = DataRate::from_bps(defaults::NAT_RATE.value).expect("the rate is not zero");
-        let bandwidth = BandwidthPlan {
-            peak: rate,
-            baseline: rate,
-            bucket_bits: 0,
-            credit_bits: 0,
-            single_flow: None,
-            single_flow_in_group: None,
-            packet_rate: None,
-            internet: None,
-            tracked_connections: None,
-        };
+        let bandwidth = BandwidthPlan::constant(rate);
         let mut builder = self.bare(name, interface, index, Some(bandwidth));
         builder.translate(NatTable::new(interface.addr));
         builder

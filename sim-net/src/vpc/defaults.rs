@@ -53,7 +53,11 @@ impl Constant {
     }
 
     /// The value as a length or a count.
-    pub(crate) fn as_usize(&self) -> usize {
+    ///
+    /// # Panics
+    /// If it is larger than any of these.
+    #[must_use]
+    pub fn as_usize(&self) -> usize {
         usize::try_from(self.value).expect("a length or a count fits")
     }
 }

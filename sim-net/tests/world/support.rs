@@ -86,17 +86,7 @@ pub(crate) fn open_vpc() -> RegionPlan {
 }
 
 pub(crate) fn bandwidth(rate: DataRate) -> BandwidthPlan {
-    BandwidthPlan {
-        peak: rate,
-        baseline: rate,
-        bucket_bits: 0,
-        credit_bits: 0,
-        single_flow: None,
-        single_flow_in_group: None,
-        packet_rate: None,
-        internet: None,
-        tracked_connections: None,
-    }
+    BandwidthPlan::constant(rate)
 }
 
 pub(crate) fn instance(name: &str, subnet: usize, kernel: &str) -> InstancePlan {
