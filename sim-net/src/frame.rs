@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sim_core::SimTime;
 
@@ -141,39 +142,85 @@ impl Frame {
 /// Buffers to use again, so that a running world allocates nothing.
 ///
 /// Which buffer a frame gets has no effect on the simulated world.
+///
+/// Where threads share a world, a frame's buffer is taken on one and given back on another. Traffic
+/// is seldom even, so one thread would allocate for ever and another would keep it all. Each
+/// therefore leaves what it has too much of in a [`Depot`], a magazine at a time, where others find
+/// it. A limit alone would bound the pool too, but would leave an allocation on one thread and a
+/// release on another for every second frame of a transfer.
 #[derive(Debug, Default)]
 pub struct BufferPool {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
+    depot: Option<Arc<Depot>>,
+}
+
+/// Buffers that no thread has, in magazines.
+#[derive(Debug, Default)]
+pub struct Depot {
+    small: Mutex<Vec<Vec<Vec<u8>>>>,
+    large: Mutex<Vec<Vec<Vec<u8>>>>,
 }
 
 /// Largest packet, in octets, that is kept in a small buffer.
 const SMALL: usize = 2048;
 
+/// Buffers of a magazine: enough that its lock is no cost.
+const MAGAZINE: usize = 128;
+
 impl BufferPool {
+    /// Shares what is too much for this pool with all that have the same depot.
+    pub fn share(&mut self, depot: Arc<Depot>) {
+        self.depot = Some(depot);
+    }
+
     /// An empty buffer with room for `len` octets.
     pub fn take(&mut self, len: usize) -> Vec<u8> {
-        let (list, capacity) = if len <= SMALL {
-            (&mut self.small, SMALL)
+        let small = len <= SMALL;
+        let list = if small {
+            &mut self.small
         } else {
-            (&mut self.large, len.max(9216))
+            &mut self.large
         };
+        if let Some(buffer) = list.pop() {
+            return buffer;
+        }
+        if let Some(depot) = &self.depot
+            && let Some(magazine) = depot.magazines(small).pop()
+        {
+            *list = magazine;
+        }
+        let capacity = if small { SMALL } else { len.max(9216) };
         list.pop().unwrap_or_else(|| Vec::with_capacity(capacity))
     }
 
     /// Gives a buffer back.
     pub fn give(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
-        if buffer.capacity() > SMALL {
-            self.large.push(buffer)
+        let small = buffer.capacity() <= SMALL;
+        let list = if small {
+            &mut self.small
         } else {
-            self.small.push(buffer)
+            &mut self.large
+        };
+        list.push(buffer);
+        if list.len() >= 2 * MAGAZINE
+            && let Some(depot) = &self.depot
+        {
+            depot.magazines(small).push(list.split_off(MAGAZINE));
         }
     }
 
     /// Gives a frame's buffer back.
     pub fn recycle(&mut self, frame: Frame) {
         self.give(frame.data);
+    }
+}
+
+impl Depot {
+    fn magazines(&self, small: bool) -> MutexGuard<'_, Vec<Vec<Vec<u8>>>> {
+        let magazines = if small { &self.small } else { &self.large };
+        magazines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -229,6 +276,8 @@ impl FrameStore {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn frame(len: usize) -> Frame {
@@ -260,6 +309,26 @@ mod tests {
         assert_eq!(again.as_ptr(), address);
         assert!(again.is_empty());
         assert!(pool.take(9001).capacity() >= 9001);
+    }
+
+    /// What a receiver gives back, its sender finds, though both are on threads of their own.
+    #[test]
+    fn pools_that_share_a_depot_do_not_grow() {
+        let depot = Arc::new(Depot::default());
+        let (mut sender, mut receiver) = (BufferPool::default(), BufferPool::default());
+        sender.share(depot.clone());
+        receiver.share(depot.clone());
+        let mut made = BTreeSet::new();
+        for _ in 0..100 * MAGAZINE {
+            let mut buffer = sender.take(1500);
+            buffer.push(0);
+            made.insert(buffer.as_ptr() as usize);
+            receiver.give(buffer);
+            assert!(receiver.small.len() < 2 * MAGAZINE);
+        }
+        assert!(made.len() <= 3 * MAGAZINE, "{} buffers", made.len());
+        let kept: usize = depot.magazines(true).iter().map(Vec::len).sum();
+        assert!(kept <= MAGAZINE, "{kept} buffers");
     }
 
     #[test]
