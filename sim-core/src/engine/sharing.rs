@@ -26,6 +26,16 @@ pub struct ThreadUse {
     pub shared_events: u64,
 }
 
+impl ThreadUse {
+    /// Adds what threads have done for another world.
+    pub fn merge(&mut self, other: &Self) {
+        self.most = self.most.max(other.most);
+        self.windows += other.windows;
+        self.shared_windows += other.shared_windows;
+        self.shared_events += other.shared_events;
+    }
+}
+
 /// Which windows threads share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sharing {
