@@ -414,6 +414,8 @@ pub struct ThreadRecord {
     pub shared_windows: u64,
     /// Events of those windows.
     pub shared_events: u64,
+    /// Of each of those windows the events of the busiest thread, all windows together.
+    pub busiest_events: u64,
     /// Why threads that were given were not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

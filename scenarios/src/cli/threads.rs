@@ -27,6 +27,7 @@ pub(crate) fn record(given: usize, used: &ThreadUse, events: u64) -> ThreadRecor
         windows,
         shared_windows,
         shared_events,
+        busiest_events,
     } = *used;
     let alone = events.saturating_sub(shared_events);
     let note = (given > 1 && alone > shared_events).then(|| {
@@ -42,6 +43,7 @@ pub(crate) fn record(given: usize, used: &ThreadUse, events: u64) -> ThreadRecor
         windows,
         shared_windows,
         shared_events,
+        busiest_events,
         note,
     }
 }
@@ -64,6 +66,7 @@ mod tests {
             windows: 10,
             shared_windows: 5,
             shared_events,
+            busiest_events: shared_events,
         };
         assert_eq!(record(1, &used(0), 100).note, None);
         assert_eq!(record(2, &used(50), 100).note, None);

@@ -4,7 +4,9 @@
 //! who has read the post, so the board is the barrier too. There are two rows, used in turn: no
 //! thread can post the next but one report before all have read this one.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::{PartitionId, StopReason, earliest};
 use crate::time::SimTime;
@@ -23,14 +25,21 @@ pub(super) struct Report {
     pub(super) stop: bool,
 }
 
-/// Times that a waiting thread looks again before it lets another thread have its core. A window of
-/// one thread outlasts it only where the other has no work or no core.
-const SPINS: u32 = 256;
+/// Times that a waiting thread looks again before it sleeps: some 30 us, about what it takes to fall
+/// asleep and to be woken on another core. Threads that have no core each sleep at once, or they would
+/// keep those that they wait for from running.
+const SPINS: u32 = 2_000;
 
 /// Reports of all threads.
 pub(super) struct Board {
     rows: [Vec<Cell>; 2],
     broken: AtomicBool,
+    spins: u32,
+    /// Threads that sleep, or are about to.
+    sleepers: AtomicUsize,
+    /// Held by who falls asleep and by who wakes.
+    bed: Mutex<()>,
+    alarm: Condvar,
 }
 
 /// Apart from the next in memory, so that posts do not slow each other down.
@@ -51,9 +60,14 @@ struct Cell {
 impl Board {
     pub(super) fn new(threads: usize) -> Self {
         let row = || (0..threads).map(|_| Cell::default()).collect();
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             rows: [row(), row()],
             broken: AtomicBool::new(false),
+            spins: if threads > cores { 0 } else { SPINS },
+            sleepers: AtomicUsize::new(0),
+            bed: Mutex::new(()),
+            alarm: Condvar::new(),
         }
     }
 
@@ -73,6 +87,7 @@ impl Board {
             cell.stuck_in.store(partition.0, Ordering::Relaxed);
         }
         cell.round.store(round, Ordering::Release);
+        self.wake();
     }
 
     /// Waits until all have posted; what they say together. `None` if one will never.
@@ -90,11 +105,11 @@ impl Board {
                 if self.broken.load(Ordering::Relaxed) {
                     return None;
                 }
-                if spins < SPINS {
+                if spins < self.spins {
                     spins += 1;
                     std::hint::spin_loop();
                 } else {
-                    std::thread::yield_now();
+                    self.sleep(cell, round);
                 }
             }
             let events = cell.events.load(Ordering::Relaxed);
@@ -114,6 +129,28 @@ impl Board {
         Some(all)
     }
 
+    /// Sleeps until somebody posts, unless this has been posted.
+    fn sleep(&self, cell: &Cell, round: u64) {
+        let bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        // Either this thread sees the post, or who posts sees this thread.
+        fence(Ordering::SeqCst);
+        let awake =
+            cell.round.load(Ordering::Acquire) == round || self.broken.load(Ordering::Relaxed);
+        if !awake {
+            drop(self.alarm.wait(bed));
+        }
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn wake(&self) {
+        fence(Ordering::SeqCst);
+        if self.sleepers.load(Ordering::Relaxed) > 0 {
+            drop(self.bed.lock());
+            self.alarm.notify_all();
+        }
+    }
+
     fn row(&self, round: u64) -> &[Cell] {
         &self.rows[usize::from(round.is_multiple_of(2))]
     }
@@ -131,6 +168,7 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.broken.store(true, Ordering::Relaxed);
+            self.0.wake();
         }
     }
 }

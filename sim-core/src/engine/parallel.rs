@@ -57,6 +57,7 @@ pub(super) fn run<P: Partition>(
     engine.threads.windows += ending.windows;
     engine.threads.shared_windows += ending.windows;
     engine.threads.shared_events += ending.events;
+    engine.threads.busiest_events += ending.critical;
     (ending.stopped, Some(ending.critical))
 }
 

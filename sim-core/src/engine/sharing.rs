@@ -24,6 +24,9 @@ pub struct ThreadUse {
     pub shared_windows: u64,
     /// Events of those windows.
     pub shared_events: u64,
+    /// Of each of those windows the events of the busiest thread, all windows together: what is
+    /// left of `shared_events` on the longest way, before threads have waited for each other.
+    pub busiest_events: u64,
 }
 
 impl ThreadUse {
@@ -33,6 +36,7 @@ impl ThreadUse {
         self.windows += other.windows;
         self.shared_windows += other.shared_windows;
         self.shared_events += other.shared_events;
+        self.busiest_events += other.busiest_events;
     }
 }
 
@@ -47,7 +51,7 @@ pub enum Sharing {
 }
 
 /// Events of the first stint, which one thread runs alone to see what there is to share.
-const FIRST_STINT: u64 = 1 << 14;
+const FIRST_STINT: u64 = 1 << 12;
 
 /// What a meeting of threads after a window costs, in events.
 ///
