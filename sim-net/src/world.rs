@@ -182,7 +182,7 @@ impl World {
         if threads > 1 {
             let depot = Arc::new(Depot::default());
             for worker in &mut self.workers {
-                worker.buffers.share(depot.clone());
+                worker.frames.share(depot.clone());
             }
         }
     }
