@@ -35,6 +35,11 @@ impl<V: Expires> FlowTable<V> {
         }
     }
 
+    /// Whether there is nothing to find.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
     /// The state of a flow that lives at `now`.
     pub(crate) fn get(&self, flow: &FiveTuple, now: SimTime) -> Option<&V> {
         self.flows
