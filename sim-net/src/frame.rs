@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sim_core::SimTime;
 
@@ -168,16 +169,38 @@ impl Frame {
 /// Frames to use again, so that a running world allocates nothing.
 ///
 /// Which of them is used again has no effect on the simulated world.
+///
+/// Where threads share a world, a frame is taken on one and given back on another. Traffic is seldom
+/// even, so one thread would allocate for ever and another would keep it all. Each therefore leaves
+/// what it has too much of in a [`Depot`], a magazine at a time, where others find it. A limit alone
+/// would bound the pool too, but at the cost of an allocation on one thread and a release on another
+/// for every second frame of a transfer.
 #[derive(Debug, Default)]
 pub struct FramePool {
     small: Vec<Frame>,
     large: Vec<Frame>,
+    depot: Option<Arc<Depot>>,
 }
+
+/// Frames that no thread has, in magazines.
+#[derive(Debug, Default)]
+pub struct Depot {
+    small: Mutex<Vec<Vec<Frame>>>,
+    large: Mutex<Vec<Vec<Frame>>>,
+}
+
+/// Frames of a magazine: enough that its lock is no cost.
+const MAGAZINE: usize = 128;
 
 /// Largest packet, in octets, that is kept in a small frame.
 const SMALL: usize = 2048;
 
 impl FramePool {
+    /// Shares what is too much for this pool with all that have the same depot.
+    pub fn share(&mut self, depot: Arc<Depot>) {
+        self.depot = Some(depot);
+    }
+
     /// An empty frame with room for `len` octets.
     pub fn take(&mut self, len: usize, meta: FrameMeta) -> Frame {
         let (list, capacity) = if len <= SMALL {
@@ -190,7 +213,40 @@ impl FramePool {
                 frame.meta = meta;
                 frame
             }
-            None => Frame::new(Vec::with_capacity(capacity), meta),
+            None => match self.restock(len <= SMALL) {
+                Some(mut frame) => {
+                    frame.meta = meta;
+                    frame
+                }
+                None => Frame::new(Vec::with_capacity(capacity), meta),
+            },
+        }
+    }
+
+    /// A frame of a magazine that another thread has left; the others are kept.
+    #[cold]
+    fn restock(&mut self, small: bool) -> Option<Frame> {
+        let magazine = self.depot.as_ref()?.magazines(small).pop()?;
+        let list = if small {
+            &mut self.small
+        } else {
+            &mut self.large
+        };
+        list.extend(magazine);
+        list.pop()
+    }
+
+    /// Leaves a magazine to others.
+    #[cold]
+    fn leave(&mut self, small: bool) {
+        let list = if small {
+            &mut self.small
+        } else {
+            &mut self.large
+        };
+        if let Some(depot) = &self.depot {
+            let magazine = list.split_off(list.len() - MAGAZINE);
+            depot.magazines(small).push(magazine);
         }
     }
 
@@ -204,11 +260,23 @@ impl FramePool {
     /// Takes a frame back.
     pub fn give(&mut self, mut frame: Frame) {
         frame.data.clear();
-        if frame.data.capacity() > SMALL {
-            self.large.push(frame);
+        let small = frame.data.capacity() <= SMALL;
+        let list = if small {
+            &mut self.small
         } else {
-            self.small.push(frame);
+            &mut self.large
+        };
+        list.push(frame);
+        if self.depot.is_some() && list.len() >= 2 * MAGAZINE {
+            self.leave(small);
         }
+    }
+}
+
+impl Depot {
+    fn magazines(&self, small: bool) -> MutexGuard<'_, Vec<Vec<Frame>>> {
+        let magazines = if small { &self.small } else { &self.large };
+        magazines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -264,6 +332,8 @@ impl FrameStore {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn frame(len: usize) -> Frame {
@@ -293,6 +363,26 @@ mod tests {
         assert!(again.data.is_empty());
         assert_eq!(again.meta, meta(2));
         assert!(pool.take(9001, meta(3)).data.capacity() >= 9001);
+    }
+
+    /// What a receiver gives back, its sender finds, though both are on threads of their own.
+    #[test]
+    fn pools_that_share_a_depot_do_not_grow() {
+        let depot = Arc::new(Depot::default());
+        let (mut sender, mut receiver) = (FramePool::default(), FramePool::default());
+        sender.share(depot.clone());
+        receiver.share(depot.clone());
+        let meta = FrameMeta::new(FlowTag::new(1), SimTime::ZERO);
+        let mut made = BTreeSet::new();
+        for _ in 0..100 * MAGAZINE {
+            let frame = sender.copy(&[1; 1500], meta);
+            made.insert(frame.data.as_ptr() as usize);
+            receiver.give(frame);
+            assert!(receiver.small.len() < 2 * MAGAZINE);
+        }
+        assert!(made.len() <= 3 * MAGAZINE, "{} frames", made.len());
+        let kept: usize = depot.magazines(true).iter().map(Vec::len).sum();
+        assert!(kept <= MAGAZINE, "{kept} frames");
     }
 
     #[test]
