@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod figures;
 pub mod peers;
+pub mod queues;
 
 use std::sync::Arc;
 

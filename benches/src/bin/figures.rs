@@ -12,6 +12,8 @@ fn main() -> Outcome<()> {
         Some("parallel-run") => print(&parallel_run::figure(rounds)?),
         Some("break-even") => parallel_run::break_even(rounds)?.iter().for_each(print),
         Some("replications") => print(&replications::figure(rounds)?),
+        #[cfg(feature = "trace")]
+        Some("queues") => drop(benches::figures::queues::figure(rounds)?),
         _ => return Err("usage: figures parallel-run|break-even|replications [ROUNDS]".into()),
     }
     Ok(())
