@@ -233,8 +233,9 @@ fn unusual_five_tuple(packet: &[u8]) -> Option<FiveTuple> {
 
 /// The flags of a TCP segment; `None` for anything else.
 #[must_use]
+#[inline]
 pub fn tcp_flags(packet: &[u8]) -> Option<TcpFlags> {
-    if !is_ipv4(packet) || protocol(packet) != Protocol::Tcp {
+    if !is_ipv4(packet) || packet[9] != u8::from(Protocol::Tcp) {
         return None;
     }
     let bits = *packet.get(header_len(packet) + 13)?;

@@ -46,6 +46,9 @@ impl Machine {
         if headers::five_tuple(&frame.data).is_none() {
             return self.drop_frame(env, frame, DropReason::Malformed);
         }
+        let Some(frame) = self.forward_again(env, netns, iface, frame) else {
+            return;
+        };
         let mut state = PacketState::default();
         let ifaces = Ifaces {
             incoming: Some(iface),
@@ -69,6 +72,41 @@ impl Machine {
         if let Some(frame) = self.hooks(env, netns, &[Hook::Input], ifaces, &mut state, frame) {
             self.deliver(env, netns, frame);
         }
+    }
+
+    /// Forwards a packet as others of its connection were; gives it back where that cannot be.
+    ///
+    /// A packet whose connection was forwarded between the same interfaces has no address of the
+    /// namespace's own, and no loopback address; and whether a namespace forwards does not change.
+    fn forward_again(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        netns: NetnsId,
+        iface: IfaceId,
+        mut frame: Frame,
+    ) -> Option<Frame> {
+        let Netns {
+            netfilter, ifaces, ..
+        } = &mut self.netns[netns];
+        let Some(netfilter) = netfilter else {
+            return Some(frame);
+        };
+        let (len, ttl) = (frame.packet_len(), headers::ttl(&frame.data));
+        let fits = |out: IfaceId| ttl > 1 && len <= ifaces[out].mtu;
+        let now = env.ctx.now();
+        let meter = &mut self.meter;
+        let Some(out) = netfilter.forward_again(&mut frame.data, iface, now, fits, meter) else {
+            return Some(frame);
+        };
+        let hop = self
+            .route(netns, headers::dst_addr(&frame.data))
+            .ok()
+            .filter(|hop| hop.iface == out)
+            .expect("routes do not change while packets pass");
+        headers::decrement_ttl(&mut frame.data);
+        self.meter.charge(Primitive::IpForward, len);
+        self.transmit(env, netns, hop, frame);
+        None
     }
 
     fn forward(
