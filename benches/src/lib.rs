@@ -1,6 +1,9 @@
 //! Worlds that the benchmarks run, small enough to be made anew for each measurement.
 
 pub mod cluster;
+pub mod floor;
+pub mod hooks;
+pub mod pair;
 pub mod peers;
 
 use std::sync::Arc;
