@@ -19,8 +19,8 @@ use gungraun::Callgrind;
 use gungraun::prelude::*;
 use sim_core::{DataRate, EventKey, EventQueue, SimDuration, SimTime, SourceId};
 use sim_net::eni::{
-    Allowance, AllowancePlan, AutoTracking, Decision, EgressOutcome, Eni, EniPlan, Policy,
-    ShaperPlan, TrackedConnections, TrackingTimeouts,
+    Allowance, AllowancePlan, AutoTracking, EgressOutcome, Eni, EniPlan, Policy, ShaperPlan,
+    TrackedConnections, TrackingTimeouts,
 };
 use sim_net::frame::{Frame, FrameMeta, Mac};
 use sim_net::headers::{self, FiveTuple, Protocol};
@@ -228,7 +228,7 @@ fn security_group(mut group: Group) -> Group {
         let decision = group
             .policy
             .admit(Direction::Egress, packet, tuple, now, tracked);
-        assert!(matches!(decision, Decision::Tracked(_)), "{decision:?}");
+        assert!(decision.allows(), "{decision:?}");
     }
     group
 }
@@ -254,7 +254,7 @@ fn interface() -> Interface {
     }
 }
 
-// Security group, shaper and queue, at a rate that empties the bucket and fills the queue.
+// Security group, shaper and queue, at a rate above the baseline.
 #[library_benchmark]
 #[bench::egress(interface())]
 fn eni(mut interface: Interface) -> Interface {
@@ -264,7 +264,7 @@ fn eni(mut interface: Interface) -> Interface {
         frame,
     } = &mut interface;
     for n in 0..TIMES {
-        let now = SimTime::ZERO + SimDuration::from_us(n as u64);
+        let now = SimTime::ZERO + SimDuration::from_us(2 * n as u64);
         let outcome = eni.egress(allowance, now, black_box(frame));
         assert!(matches!(outcome, EgressOutcome::Depart(_)), "{outcome:?}");
     }
@@ -293,6 +293,13 @@ fn run(world: World) -> Outcome {
 library_benchmark_group!(name = world, benchmarks = run);
 
 main!(
-    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
+    // Copies of the C library that every processor of this architecture has, so that a count does
+    // not depend on the machine.
+    config = LibraryBenchmarkConfig::default()
+        .tool(Callgrind::with_args(["--cache-sim=no"]))
+        .env(
+            "GLIBC_TUNABLES",
+            "glibc.cpu.hwcaps=-AVX2_Usable,-AVX2,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM"
+        ),
     library_benchmark_groups = [event_queue, stack, netfilter, interface_of_vpc, world]
 );
