@@ -174,10 +174,7 @@ fn segment() -> Frame {
     data[22..24].copy_from_slice(&8080_u16.to_be_bytes());
     data[32] = 0x50;
     data[33] = 0x10;
-    Frame {
-        data,
-        meta: FrameMeta::new(FlowTag::new(0), SimTime::ZERO),
-    }
+    Frame::new(data, FrameMeta::new(FlowTag::new(0), SimTime::ZERO))
 }
 
 /// One group that lets the interface talk to port 8080 of its VPC, so that flows are tracked.
@@ -208,7 +205,7 @@ struct Group {
 }
 
 fn group() -> Group {
-    let packet = segment().data;
+    let packet = segment().data.clone();
     let (timeouts, auto) = (TrackingTimeouts::default(), AutoTracking::default());
     Group {
         policy: Policy::new(rules(), timeouts, auto),

@@ -58,7 +58,6 @@ impl PublishedPort {
     /// time begins the connection.
     pub fn walk(&mut self) {
         self.packet[..40].copy_from_slice(&self.template[..40]);
-        let is_local = |addr| addr == HOST;
         let mut state = PacketState::default();
         for (hook, out_iface) in [
             (Hook::Prerouting, None),
@@ -69,7 +68,7 @@ impl PublishedPort {
                 now: SimTime::ZERO,
                 in_iface: Some(ETH0),
                 out_iface,
-                is_local: &is_local,
+                addresses: &[HOST],
                 out_addr: Ipv4Addr::new(172, 17, 0, 1),
             };
             self.netfilter

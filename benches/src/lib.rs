@@ -1,6 +1,7 @@
 //! Worlds that the benchmarks run, small enough to be made anew for each measurement.
 
 pub mod cluster;
+pub mod figures;
 pub mod floor;
 pub mod hooks;
 pub mod pair;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sim_core::SimTime;
 
@@ -108,9 +110,13 @@ impl FrameMeta {
     }
 }
 
-/// One frame.
+/// One frame: a pointer, so that handing it from hop to hop copies nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Frame(Box<FrameBody>);
+
+/// What a frame holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameBody {
     /// The IPv4 packet, header first. Checksums are offloaded: nothing in the simulated world
     /// computes or checks them, and the capture writer fills them in.
     pub data: Vec<u8>,
@@ -118,7 +124,29 @@ pub struct Frame {
     pub meta: FrameMeta,
 }
 
+impl Deref for Frame {
+    type Target = FrameBody;
+
+    #[inline]
+    fn deref(&self) -> &FrameBody {
+        &self.0
+    }
+}
+
+impl DerefMut for Frame {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut FrameBody {
+        &mut self.0
+    }
+}
+
 impl Frame {
+    /// A frame outside of any pool.
+    #[must_use]
+    pub fn new(data: Vec<u8>, meta: FrameMeta) -> Self {
+        Self(Box::new(FrameBody { data, meta }))
+    }
+
     /// Length at layer 3, in octets: what an MTU bounds.
     #[must_use]
     pub fn packet_len(&self) -> usize {
@@ -138,42 +166,117 @@ impl Frame {
     }
 }
 
-/// Buffers to use again, so that a running world allocates nothing.
+/// Frames to use again, so that a running world allocates nothing.
 ///
-/// Which buffer a frame gets has no effect on the simulated world.
+/// Which of them is used again has no effect on the simulated world.
+///
+/// Where threads share a world, a frame is taken on one and given back on another. Traffic is seldom
+/// even, so one thread would allocate for ever and another would keep it all. Each therefore leaves
+/// what it has too much of in a [`Depot`], a magazine at a time, where others find it. A limit alone
+/// would bound the pool too, but at the cost of an allocation on one thread and a release on another
+/// for every second frame of a transfer.
 #[derive(Debug, Default)]
-pub struct BufferPool {
-    small: Vec<Vec<u8>>,
-    large: Vec<Vec<u8>>,
+pub struct FramePool {
+    small: Vec<Frame>,
+    large: Vec<Frame>,
+    depot: Option<Arc<Depot>>,
 }
 
-/// Largest packet, in octets, that is kept in a small buffer.
+/// Frames that no thread has, in magazines.
+#[derive(Debug, Default)]
+pub struct Depot {
+    small: Mutex<Vec<Vec<Frame>>>,
+    large: Mutex<Vec<Vec<Frame>>>,
+}
+
+/// Frames of a magazine: enough that its lock is no cost.
+const MAGAZINE: usize = 128;
+
+/// Largest packet, in octets, that is kept in a small frame.
 const SMALL: usize = 2048;
 
-impl BufferPool {
-    /// An empty buffer with room for `len` octets.
-    pub fn take(&mut self, len: usize) -> Vec<u8> {
+impl FramePool {
+    /// Shares what is too much for this pool with all that have the same depot.
+    pub fn share(&mut self, depot: Arc<Depot>) {
+        self.depot = Some(depot);
+    }
+
+    /// An empty frame with room for `len` octets.
+    pub fn take(&mut self, len: usize, meta: FrameMeta) -> Frame {
         let (list, capacity) = if len <= SMALL {
             (&mut self.small, SMALL)
         } else {
             (&mut self.large, len.max(9216))
         };
-        list.pop().unwrap_or_else(|| Vec::with_capacity(capacity))
-    }
-
-    /// Gives a buffer back.
-    pub fn give(&mut self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        if buffer.capacity() > SMALL {
-            self.large.push(buffer)
-        } else {
-            self.small.push(buffer)
+        match list.pop() {
+            Some(mut frame) => {
+                frame.meta = meta;
+                frame
+            }
+            None => match self.restock(len <= SMALL) {
+                Some(mut frame) => {
+                    frame.meta = meta;
+                    frame
+                }
+                None => Frame::new(Vec::with_capacity(capacity), meta),
+            },
         }
     }
 
-    /// Gives a frame's buffer back.
-    pub fn recycle(&mut self, frame: Frame) {
-        self.give(frame.data);
+    /// A frame of a magazine that another thread has left; the others are kept.
+    #[cold]
+    fn restock(&mut self, small: bool) -> Option<Frame> {
+        let magazine = self.depot.as_ref()?.magazines(small).pop()?;
+        let list = if small {
+            &mut self.small
+        } else {
+            &mut self.large
+        };
+        list.extend(magazine);
+        list.pop()
+    }
+
+    /// Leaves a magazine to others.
+    #[cold]
+    fn leave(&mut self, small: bool) {
+        let list = if small {
+            &mut self.small
+        } else {
+            &mut self.large
+        };
+        if let Some(depot) = &self.depot {
+            let magazine = list.split_off(list.len() - MAGAZINE);
+            depot.magazines(small).push(magazine);
+        }
+    }
+
+    /// A frame with these octets.
+    pub fn copy(&mut self, octets: &[u8], meta: FrameMeta) -> Frame {
+        let mut frame = self.take(octets.len(), meta);
+        frame.data.extend_from_slice(octets);
+        frame
+    }
+
+    /// Takes a frame back.
+    pub fn give(&mut self, mut frame: Frame) {
+        frame.data.clear();
+        let small = frame.data.capacity() <= SMALL;
+        let list = if small {
+            &mut self.small
+        } else {
+            &mut self.large
+        };
+        list.push(frame);
+        if self.depot.is_some() && list.len() >= 2 * MAGAZINE {
+            self.leave(small);
+        }
+    }
+}
+
+impl Depot {
+    fn magazines(&self, small: bool) -> MutexGuard<'_, Vec<Vec<Frame>>> {
+        let magazines = if small { &self.small } else { &self.large };
+        magazines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -229,13 +332,12 @@ impl FrameStore {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn frame(len: usize) -> Frame {
-        Frame {
-            data: vec![0; len],
-            meta: FrameMeta::new(FlowTag::new(0), SimTime::ZERO),
-        }
+        Frame::new(vec![0; len], FrameMeta::new(FlowTag::new(0), SimTime::ZERO))
     }
 
     #[test]
@@ -250,16 +352,37 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_hands_a_returned_buffer_out_again() {
-        let mut pool = BufferPool::default();
-        let mut buffer = pool.take(100);
-        buffer.push(1);
-        let address = buffer.as_ptr();
-        pool.give(buffer);
-        let again = pool.take(1500);
-        assert_eq!(again.as_ptr(), address);
-        assert!(again.is_empty());
-        assert!(pool.take(9001).capacity() >= 9001);
+    fn the_pool_hands_a_returned_frame_out_again() {
+        let meta = |tag| FrameMeta::new(FlowTag::new(tag), SimTime::ZERO);
+        let mut pool = FramePool::default();
+        let frame = pool.copy(&[1; 100], meta(1));
+        let address = frame.data.as_ptr();
+        pool.give(frame);
+        let again = pool.take(1500, meta(2));
+        assert_eq!(again.data.as_ptr(), address);
+        assert!(again.data.is_empty());
+        assert_eq!(again.meta, meta(2));
+        assert!(pool.take(9001, meta(3)).data.capacity() >= 9001);
+    }
+
+    /// What a receiver gives back, its sender finds, though both are on threads of their own.
+    #[test]
+    fn pools_that_share_a_depot_do_not_grow() {
+        let depot = Arc::new(Depot::default());
+        let (mut sender, mut receiver) = (FramePool::default(), FramePool::default());
+        sender.share(depot.clone());
+        receiver.share(depot.clone());
+        let meta = FrameMeta::new(FlowTag::new(1), SimTime::ZERO);
+        let mut made = BTreeSet::new();
+        for _ in 0..100 * MAGAZINE {
+            let frame = sender.copy(&[1; 1500], meta);
+            made.insert(frame.data.as_ptr() as usize);
+            receiver.give(frame);
+            assert!(receiver.small.len() < 2 * MAGAZINE);
+        }
+        assert!(made.len() <= 3 * MAGAZINE, "{} frames", made.len());
+        let kept: usize = depot.magazines(true).iter().map(Vec::len).sum();
+        assert!(kept <= MAGAZINE, "{kept} frames");
     }
 
     #[test]

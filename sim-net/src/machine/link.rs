@@ -13,7 +13,7 @@ use crate::ids::{BridgeId, BridgePortId, EniId, NetnsId};
 use crate::kernel::bridge::BridgeDecision;
 use crate::kernel::icmp::Unreachable;
 use crate::kernel::netfilter::{NfVerdict, PacketContext, PacketState};
-use crate::kernel::netns::{self, IfaceKind, Netns};
+use crate::kernel::netns::{IfaceKind, Netns, PortEnd};
 use crate::verdict::DropReason;
 use crate::vpc::Transit;
 
@@ -159,7 +159,7 @@ impl Machine {
             now: env.ctx.now(),
             in_iface: Some(iface),
             out_iface: Some(iface),
-            is_local: &|addr| netns::is_local(addresses, addr),
+            addresses,
             out_addr: ifaces[iface]
                 .addr
                 .unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
@@ -176,8 +176,7 @@ impl Machine {
         port: BridgePortId,
         frame: Frame,
     ) {
-        let (netns, iface) = self.bridges[id].ports[port];
-        let mac = self.netns[netns].ifaces[iface].mac;
+        let PortEnd { netns, iface, mac } = self.bridges[id].ports[port];
         if frame.meta.dst_mac != mac && frame.meta.dst_mac != Mac::BROADCAST {
             return self.drop_frame(env, frame, DropReason::NotForUs);
         }
@@ -197,12 +196,7 @@ impl Machine {
         let mut ports = std::mem::take(&mut self.flood_ports);
         ports.extend(self.bridges[id].bridge.flood_ports(from));
         for port in ports.drain(..) {
-            let mut data = env.worker.buffers.take(frame.data.len());
-            data.extend_from_slice(&frame.data);
-            let copy = Frame {
-                data,
-                meta: frame.meta,
-            };
+            let copy = env.worker.frames.copy(&frame.data, frame.meta);
             self.account.sent(&copy);
             self.bridge_out(env, id, port, copy);
         }

@@ -52,8 +52,8 @@ pub(super) enum Origin {
     Passive {
         /// The listener.
         listener: ListenerId,
-        /// The SYN as it came.
-        syn: Vec<u8>,
+        /// The SYN as it came; gone once the connection is established.
+        syn: Option<Frame>,
         /// Seed of the initial sequence number.
         seed: u64,
     },
@@ -99,6 +99,15 @@ pub(super) enum Fate {
     /// Everything is said and acknowledged; only the four-tuple waits.
     Waits,
     Gone,
+}
+
+/// What came of letting a connection send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Transmitted {
+    /// The budget is why it stopped.
+    pub(super) more: bool,
+    /// Something was due, so that the connection's state may have changed.
+    pub(super) acted: bool,
 }
 
 /// Why a connection's state may have changed.
@@ -429,18 +438,19 @@ impl Connection {
         self.probe.spend();
     }
 
-    /// Sends what may be sent, at most `budget` packets; true if the budget is why it stopped.
+    /// Sends what may be sent, at most `budget` packets.
     pub(super) fn transmit(
         &mut self,
         now: SimTime,
         port: &mut Port<'_>,
         mut budget: usize,
         out: &mut Vec<Frame>,
-    ) -> bool {
+    ) -> Transmitted {
+        let mut done = Transmitted::default();
         if let Some(timer) = self.timer
             && timer.is_none_or(|at| at > now)
         {
-            return false;
+            return done;
         }
         if self.probe.due().is_some_and(|due| due <= now) {
             self.probe.spend();
@@ -448,6 +458,7 @@ impl Connection {
             self.sender.holed = true;
             // Another window resets the count of duplicates.
             self.resend(now, port, self.peer_window ^ 1, DUPLICATES + 1);
+            done.acted = true;
         }
         let (at, meta) = (self.clock.read(now), self.meta(now));
         let mut silent = 0;
@@ -456,12 +467,14 @@ impl Connection {
             let due = port.interface.poll_at(at, &self.sockets);
             if due.is_none_or(|due| due > at) || silent == SILENT_DISPATCHES {
                 self.timer = Some(self.wait(now, due));
-                return false;
+                return done;
             }
             if budget == 0 {
                 self.timer = None;
-                return true;
+                done.more = true;
+                return done;
             }
+            done.acted = true;
             let timer = due.is_some_and(|due| due > Instant::ZERO);
             let handshaking = self.handshaking();
             if !port.egress(at, &mut self.sockets, meta, out) {
@@ -473,7 +486,7 @@ impl Connection {
                 if !self.announced && self.view().state() == State::Closed {
                     // Linux says nothing when it gives a handshake up.
                     let frame = out.pop().expect("it was there");
-                    port.buffers.recycle(frame);
+                    port.frames.give(frame);
                     continue;
                 }
                 if handshaking {
@@ -541,6 +554,16 @@ impl Connection {
             let ack = segment::pure_ack(packet, segment.seq, segment.ack, segment.window);
             self.final_ack = Some(ack);
         }
+    }
+
+    /// The next timer as [`Self::transmit`] left it.
+    pub(super) fn timer(&self) -> Option<SimTime> {
+        self.timer.flatten()
+    }
+
+    /// Whether nothing but a segment or a call can change what the program is to be told.
+    pub(super) fn is_calm(&self) -> bool {
+        self.announced && self.view().state() == State::Established
     }
 
     /// When something is due next, if nothing arrives before.

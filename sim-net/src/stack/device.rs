@@ -3,7 +3,7 @@
 use smoltcp::phy::{self, ChecksumCapabilities, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
-use crate::frame::{BufferPool, Frame, FrameMeta};
+use crate::frame::{Frame, FrameMeta, FramePool};
 
 /// The device of one call into smoltcp.
 pub(super) struct Device<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Device<'a> {
 /// Where transmitted packets go.
 struct Sink<'a> {
     out: &'a mut Vec<Frame>,
-    pool: &'a mut BufferPool,
+    pool: &'a mut FramePool,
     meta: FrameMeta,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Device<'a> {
         mtu: usize,
         arriving: Option<&'a [u8]>,
         out: &'a mut Vec<Frame>,
-        pool: &'a mut BufferPool,
+        pool: &'a mut FramePool,
         meta: FrameMeta,
     ) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl phy::RxToken for Received<'_> {
 /// The right to transmit one packet.
 pub(super) struct Transmitter<'a> {
     out: &'a mut Vec<Frame>,
-    pool: &'a mut BufferPool,
+    pool: &'a mut FramePool,
     meta: FrameMeta,
 }
 
@@ -97,13 +97,10 @@ impl<'a> Transmitter<'a> {
 
 impl phy::TxToken for Transmitter<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
-        let mut data = self.pool.take(len);
-        data.resize(len, 0);
-        let result = write(&mut data);
-        self.out.push(Frame {
-            data,
-            meta: self.meta,
-        });
+        let mut frame = self.pool.take(len, self.meta);
+        frame.data.resize(len, 0);
+        let result = write(&mut frame.data);
+        self.out.push(frame);
         result
     }
 }

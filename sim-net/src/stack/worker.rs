@@ -5,7 +5,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::HardwareAddress;
 
 use super::device::{Device, capabilities};
-use crate::frame::{BufferPool, Frame, FrameMeta};
+use crate::frame::{Frame, FrameMeta, FramePool};
 
 /// Buffers and protocol code that every stack of one worker thread uses in turn.
 ///
@@ -16,8 +16,8 @@ use crate::frame::{BufferPool, Frame, FrameMeta};
 /// made for the purpose from the stack's seed (see `StackWorker::seeded`).
 #[derive(Default)]
 pub struct StackWorker {
-    /// Buffers of frames.
-    pub buffers: BufferPool,
+    /// Frames to use again.
+    pub frames: FramePool,
     interfaces: Vec<(usize, Interface)>,
     pub(super) scratch: Vec<u8>,
 }
@@ -32,7 +32,7 @@ impl std::fmt::Debug for StackWorker {
 pub(super) struct Port<'w> {
     pub(super) mtu: usize,
     pub(super) interface: &'w mut Interface,
-    pub(super) buffers: &'w mut BufferPool,
+    pub(super) frames: &'w mut FramePool,
     pub(super) scratch: &'w mut Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ impl StackWorker {
         Port {
             mtu,
             interface: &mut self.interfaces[at].1,
-            buffers: &mut self.buffers,
+            frames: &mut self.frames,
             scratch: &mut self.scratch,
         }
     }
@@ -61,7 +61,7 @@ impl StackWorker {
 }
 
 fn interface(mtu: usize, seed: u64) -> Interface {
-    let (mut out, mut pool) = (Vec::new(), BufferPool::default());
+    let (mut out, mut pool) = (Vec::new(), FramePool::default());
     let meta = FrameMeta::new(crate::ids::FlowTag::new(0), sim_core::SimTime::ZERO);
     let mut device = Device::new(mtu, None, &mut out, &mut pool, meta);
     debug_assert_eq!(capabilities(mtu).ip_mtu(), mtu);
@@ -78,7 +78,7 @@ impl Port<'_> {
         Port {
             mtu: self.mtu,
             interface,
-            buffers: self.buffers,
+            frames: self.frames,
             scratch: self.scratch,
         }
     }
@@ -92,7 +92,7 @@ impl Port<'_> {
         meta: FrameMeta,
         out: &mut Vec<Frame>,
     ) {
-        let mut device = Device::new(self.mtu, Some(packet), out, self.buffers, meta);
+        let mut device = Device::new(self.mtu, Some(packet), out, self.frames, meta);
         self.interface.poll_ingress_single(at, &mut device, set);
     }
 
@@ -104,7 +104,7 @@ impl Port<'_> {
         meta: FrameMeta,
         out: &mut Vec<Frame>,
     ) -> bool {
-        let mut device = Device::new(self.mtu, None, out, self.buffers, meta);
+        let mut device = Device::new(self.mtu, None, out, self.frames, meta);
         self.interface.poll_egress(at, &mut device, set) == PollResult::SocketStateChanged
     }
 }
