@@ -5,6 +5,7 @@
 //! compare what they read with it, in place, without a buffer between. [`Work::Nothing`] leaves
 //! that out, to show what it costs.
 
+use std::hint::black_box;
 use std::net::Ipv4Addr;
 
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
@@ -31,6 +32,18 @@ pub enum Work {
     Pattern,
     /// Neither write nor read.
     Nothing,
+}
+
+/// How bare smoltcp is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drive {
+    /// Octets of each buffer.
+    pub buffer: usize,
+    /// What programs do.
+    pub work: Work,
+    /// Whether each step asks when the next is due, as whoever has a clock must. Without it a
+    /// transfer is as fast as it can be.
+    pub asks: bool,
 }
 
 /// What was moved.
@@ -239,17 +252,17 @@ pub struct Bare {
     wires: [Wire; 2],
     pairs: Vec<[End; 2]>,
     pattern: Pattern,
-    work: Work,
+    drive: Drive,
     moved: Moved,
 }
 
 impl Bare {
-    /// So many established connections, with buffers of `buffer` octets each way.
+    /// So many established connections.
     ///
     /// # Panics
     /// If there are more than 65,536 pairs.
     #[must_use]
-    pub fn new(pairs: usize, buffer: usize, work: Work) -> Self {
+    pub fn new(pairs: usize, drive: Drive) -> Self {
         let mut wires: [Wire; 2] = Default::default();
         let mut device = device(&mut wires, 0);
         let config = Config::new(HardwareAddress::Ip);
@@ -261,20 +274,20 @@ impl Bare {
             wires,
             pairs: Vec::with_capacity(pairs),
             pattern: Pattern::new(),
-            work,
+            drive,
             moved: Moved::default(),
         };
         for pair in 0..pairs {
-            bare.connect(pair, buffer);
+            bare.connect(pair);
         }
         bare
     }
 
-    fn connect(&mut self, pair: usize, buffer: usize) {
+    fn connect(&mut self, pair: usize) {
         let number = u16::try_from(pair).expect("fewer than 65,536 pairs");
         let [high, low] = number.to_be_bytes();
         let [client, server] = [1, 2].map(|host| Ipv4Addr::new(10, host, high, low));
-        let mut ends = [End::new(buffer), End::new(buffer)];
+        let mut ends = [(); 2].map(|()| End::new(self.drive.buffer));
         ends[1].socket().listen(PORT).expect("a new socket listens");
         ends[0]
             .socket()
@@ -301,7 +314,7 @@ impl Bare {
 
     /// The program of this end writes at most `wanted` octets; says how many fitted.
     pub fn write(&mut self, pair: usize, end: usize, wanted: usize) -> usize {
-        self.pairs[pair][end].write(self.work, wanted, &self.pattern)
+        self.pairs[pair][end].write(self.drive.work, wanted, &self.pattern)
     }
 
     /// The program of this end reads all there is.
@@ -309,7 +322,7 @@ impl Bare {
     /// # Panics
     /// If it is not what was written.
     pub fn read(&mut self, pair: usize, end: usize) -> usize {
-        let read = self.pairs[pair][end].read(self.work, &self.pattern);
+        let read = self.pairs[pair][end].read(self.drive.work, &self.pattern);
         self.moved.octets += read as u64;
         read
     }
@@ -342,6 +355,15 @@ impl Bare {
         due.is_some_and(|at| at <= self.now)
     }
 
+    /// This end sends what it has to after a step: at most one packet, unless it is asked.
+    fn serve(&mut self, pair: usize, end: usize) {
+        if !self.drive.asks {
+            self.emit(pair, end);
+            return;
+        }
+        while self.due(pair, end) && self.emit(pair, end) {}
+    }
+
     /// Packets that this end has not taken yet.
     #[must_use]
     pub fn under_way(&self, end: usize) -> usize {
@@ -360,7 +382,7 @@ fn device(wires: &mut [Wire; 2], end: usize) -> Device<'_> {
     Device { arriving, leaving }
 }
 
-/// One transfer of `octets` between two ends with buffers of `buffer` octets.
+/// One transfer of `octets`.
 ///
 /// The sender is served until `under_way` packets are on the wire, then the receiver takes them and
 /// the sender its acknowledgements.
@@ -368,12 +390,12 @@ fn device(wires: &mut [Wire; 2], end: usize) -> Device<'_> {
 /// # Panics
 /// If the transfer stops.
 #[must_use]
-pub fn bulk(octets: u64, buffer: usize, under_way: usize, work: Work) -> Moved {
-    let mut bare = Bare::new(1, buffer, work);
+pub fn bulk(octets: u64, under_way: usize, drive: Drive) -> Moved {
+    let mut bare = Bare::new(1, drive);
     let mut unsent = octets;
     while bare.moved.octets < octets {
         unsent -= bare.write(0, 0, usize::try_from(unsent).unwrap_or(usize::MAX)) as u64;
-        while bare.under_way(1) < under_way && bare.emit(0, 0) {}
+        while bare.under_way(1) < under_way && (!drive.asks || bare.due(0, 0)) && bare.emit(0, 0) {}
         if bare.under_way(1) == 0 {
             // The receiver sits on an acknowledgement.
             bare.advance(DELAYED_ACK_MS * 1000);
@@ -382,9 +404,13 @@ pub fn bulk(octets: u64, buffer: usize, under_way: usize, work: Work) -> Moved {
         bare.advance(1);
         while bare.take(0, 1) {
             bare.read(0, 1);
-            bare.emit(0, 1);
+            bare.serve(0, 1);
         }
-        while bare.take(0, 0) {}
+        while bare.take(0, 0) {
+            if drive.asks {
+                black_box(bare.due(0, 0));
+            }
+        }
     }
     bare.moved
 }
@@ -398,19 +424,21 @@ pub fn requests(
     pairs: usize,
     requests: u64,
     (request, response): (usize, usize),
-    buffer: usize,
-    work: Work,
+    drive: Drive,
 ) -> Moved {
-    let mut bare = Bare::new(pairs, buffer, work);
+    let mut bare = Bare::new(pairs, drive);
     let mut turns = (0..pairs).cycle();
     for _ in 0..requests {
         let Some(pair) = turns.next() else { break };
         bare.advance(10);
         for (from, to, len) in [(0, 1, request), (1, 0, response)] {
             bare.write(pair, from, len);
-            bare.emit(pair, from);
+            bare.serve(pair, from);
             bare.take(pair, to);
             assert_eq!(bare.read(pair, to), len, "a message is one segment");
+            if drive.asks {
+                black_box(bare.due(pair, to));
+            }
         }
     }
     bare.moved
@@ -420,10 +448,18 @@ pub fn requests(
 mod tests {
     use super::*;
 
+    const fn drive(buffer: usize, asks: bool) -> Drive {
+        Drive {
+            buffer,
+            work: Work::Pattern,
+            asks,
+        }
+    }
+
     #[test]
     fn a_transfer_is_whole_and_every_second_segment_is_acknowledged() {
-        for under_way in [2, 100] {
-            let moved = bulk(10 << 20, 1 << 20, under_way, Work::Pattern);
+        for (under_way, asks) in [(2, false), (100, false), (usize::MAX, false), (100, true)] {
+            let moved = bulk(10 << 20, under_way, drive(1 << 20, asks));
             assert_eq!(moved.octets, 10 << 20);
             let segments = (10 << 20) / 1460;
             let frames = segments..segments * 8 / 5;
@@ -433,16 +469,18 @@ mod tests {
 
     #[test]
     fn a_request_is_two_packets() {
-        let moved = requests(3, 150, (100, 1024), 16 << 10, Work::Pattern);
-        assert_eq!(moved.octets, 150 * 1124);
-        // Three more for each handshake.
-        assert_eq!(moved.frames, 150 * 2 + 3 * 3);
+        for asks in [false, true] {
+            let moved = requests(3, 150, (100, 1024), drive(16 << 10, asks));
+            assert_eq!(moved.octets, 150 * 1124);
+            // Three more for each handshake.
+            assert_eq!(moved.frames, 150 * 2 + 3 * 3);
+        }
     }
 
     #[test]
     #[should_panic(expected = "octets in the wrong place")]
     fn a_program_sees_a_wrong_octet() {
-        let mut bare = Bare::new(1, 1 << 16, Work::Pattern);
+        let mut bare = Bare::new(1, drive(1 << 16, false));
         bare.pairs[0][0].written = 1;
         bare.write(0, 0, 100);
         bare.emit(0, 0);

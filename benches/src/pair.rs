@@ -9,7 +9,7 @@ use sim_net::frame::Frame;
 use sim_net::ids::{AppId, ConnId, FlowTag};
 use sim_net::stack::{SocketEvent, SocketOptions, Stack, StackConfig, StackWorker};
 
-use crate::floor;
+use crate::floor::{self, Drive, Work};
 
 const BUFFER: usize = 256 * 1024;
 const REQUEST: usize = 100;
@@ -206,7 +206,12 @@ impl Bare {
     /// An established connection.
     #[must_use]
     pub fn new() -> Self {
-        Self(floor::Bare::new(1, BUFFER, floor::Work::Pattern))
+        let drive = Drive {
+            buffer: BUFFER,
+            work: Work::Pattern,
+            asks: true,
+        };
+        Self(floor::Bare::new(1, drive))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is compared, with what, and how far ecsnet is to be ahead.
 
-use benches::floor::{self, Moved, Work};
+use benches::floor::{self, Drive, Moved, Work};
 use benches::peers;
 use sim_core::SimDuration;
 use sim_net::plan::Plan;
@@ -61,34 +61,58 @@ pub(crate) struct Workload {
 pub(crate) struct Floor {
     /// Cost per packet against the first of `cases`.
     pub(crate) target: Target,
-    /// The first has ecsnet's buffers and does the same with the octets; the others show what that
-    /// costs.
+    /// The first has ecsnet's buffers and does the same with the octets; each of the others differs
+    /// from it in one respect, to show what that costs.
     pub(crate) cases: &'static [(&'static str, FloorCase)],
 }
 
 /// Moves as much as ecsnet did with so many requests.
 pub(crate) type FloorCase = fn(u64) -> Moved;
 
-/// Buffers of W1 and of W2, as `Buffers::for_bulk` and `Buffers::for_messages` have them.
-const BULK_BUFFER: usize = 4 << 20;
-const REQUEST_BUFFER: usize = 16 << 10;
-/// Packets of W1 under way: two, since every second one is acknowledged. More are slower.
-const FEW: usize = 2;
+/// As ecsnet has it in W1 (`Buffers::for_bulk`), but without a clock.
+const BARE_BULK: Drive = Drive {
+    buffer: 4 << 20,
+    work: Work::Pattern,
+    asks: false,
+};
+
+/// The same for W2 (`Buffers::for_messages`).
+const BARE_REQUEST: Drive = Drive {
+    buffer: 16 << 10,
+    ..BARE_BULK
+};
+
+/// Packets of W1 under way, about as many as on ecsnet's link and in its queue. Two are slower by a
+/// tenth, since the program then writes small pieces into cold memory.
+const UNDER_WAY: usize = 250;
 
 const FLOOR_BULK: Floor = Floor {
     target: FLOOR_TARGET,
     cases: &[
-        ("4 MiB buffers, pattern written and compared", |_| {
-            floor::bulk(BULK, BULK_BUFFER, FEW, Work::Pattern)
+        ("4 MiB buffers, pattern", |_| {
+            floor::bulk(BULK, UNDER_WAY, BARE_BULK)
         }),
-        ("the same, octets neither written nor read", |_| {
-            floor::bulk(BULK, BULK_BUFFER, FEW, Work::Nothing)
+        ("that, asked when it is due", |_| {
+            let asks = true;
+            floor::bulk(BULK, UNDER_WAY, Drive { asks, ..BARE_BULK })
         }),
-        ("the same, buffers of 256 KiB", |_| {
-            floor::bulk(BULK, 256 << 10, FEW, Work::Pattern)
+        ("that, 256 KiB buffers", |_| {
+            let buffer = 256 << 10;
+            floor::bulk(
+                BULK,
+                UNDER_WAY,
+                Drive {
+                    buffer,
+                    ..BARE_BULK
+                },
+            )
         }),
-        ("the same, a whole window under way", |_| {
-            floor::bulk(BULK, BULK_BUFFER, usize::MAX, Work::Pattern)
+        ("that, no pattern", |_| {
+            let work = Work::Nothing;
+            floor::bulk(BULK, UNDER_WAY, Drive { work, ..BARE_BULK })
+        }),
+        ("that, a window under way", |_| {
+            floor::bulk(BULK, usize::MAX, BARE_BULK)
         }),
     ],
 };
@@ -96,14 +120,28 @@ const FLOOR_BULK: Floor = Floor {
 const FLOOR_REQUEST: Floor = Floor {
     target: FLOOR_TARGET,
     cases: &[
-        ("16 KiB buffers, pattern written and compared", |requests| {
-            bare_requests(10, requests, Work::Pattern)
+        ("16 KiB buffers, pattern", |requests| {
+            bare_requests(requests, BARE_REQUEST)
         }),
-        ("the same, octets neither written nor read", |requests| {
-            bare_requests(10, requests, Work::Nothing)
+        ("that, asked when it is due", |requests| {
+            let asks = true;
+            bare_requests(
+                requests,
+                Drive {
+                    asks,
+                    ..BARE_REQUEST
+                },
+            )
         }),
-        ("the same, one pair", |requests| {
-            bare_requests(1, requests, Work::Pattern)
+        ("that, no pattern", |requests| {
+            let work = Work::Nothing;
+            bare_requests(
+                requests,
+                Drive {
+                    work,
+                    ..BARE_REQUEST
+                },
+            )
         }),
     ],
 };
@@ -113,10 +151,10 @@ const FLOOR_TARGET: Target = Target {
     aim: 1.25,
 };
 
-fn bare_requests(pairs: usize, requests: u64, work: Work) -> Moved {
+fn bare_requests(requests: u64, drive: Drive) -> Moved {
     let octets = [peers::REQUEST, peers::RESPONSE];
     let [request, response] = octets.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-    floor::requests(pairs, requests, (request, response), REQUEST_BUFFER, work)
+    floor::requests(10, requests, (request, response), drive)
 }
 
 /// All of them.
