@@ -32,7 +32,7 @@ pub use engine::{
 };
 pub use id::{Id, IndexVec};
 pub use queue::{EventKey, EventQueue, SourceId};
-pub use rng::{SimRng, Streams};
+pub use rng::{LazyStream, SimRng, Streams};
 pub use stats::{
     Counter, Histogram, Series, SeriesBin, Summary, mser5, student_t_cdf, student_t_quantile,
 };
