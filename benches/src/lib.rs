@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod figures;
+pub mod fleet;
 pub mod peers;
 
 use std::sync::Arc;

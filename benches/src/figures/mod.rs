@@ -1,13 +1,18 @@
 //! Figures that compare two ways of doing the same within one run, since machines are shared and
 //! noisy: both take turns, and the ratio of a round is what counts.
 
+mod child;
+pub mod namespace;
+pub mod pairs;
 pub mod parallel_run;
 pub mod replications;
+pub mod scale;
 
 use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
+pub use child::print_scaling;
 use serde_json::{Value, json};
 
 /// What a figure comes to, or why there is none.
