@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod figures;
 pub mod fleet;
 pub mod peers;
+pub mod queues;
 
 use std::sync::Arc;
 

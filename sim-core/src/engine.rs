@@ -424,6 +424,32 @@ impl<P: Partition> Engine<P> {
         self.slots[id.index()].partition_mut()
     }
 
+    /// Runs all events before `end`, and gives what was asked of the queue of each partition, what
+    /// was pending before included.
+    #[cfg(feature = "trace")]
+    pub fn run_traced(
+        &mut self,
+        end: SimTime,
+        worker: &mut P::Worker,
+    ) -> Vec<Vec<crate::QueueOperation>> {
+        for slot in &mut self.slots {
+            let queue = slot.queue_mut();
+            let mut events = Vec::new();
+            while let Some(event) = queue.pop() {
+                events.push(event);
+            }
+            // A queue that has not popped anything: its events are pushed again.
+            *queue = EventQueue::new();
+            queue.start_trace();
+            events
+                .iter()
+                .for_each(|&(key, event)| queue.push(key, event));
+        }
+        self.run_until(end, worker);
+        let queues = self.slots.iter_mut().map(Slot::queue_mut);
+        queues.map(EventQueue::take_trace).collect()
+    }
+
     /// The partitions, for the harvest after the run.
     #[must_use]
     pub fn into_partitions(self) -> Vec<P> {

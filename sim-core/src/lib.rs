@@ -31,6 +31,8 @@ pub use engine::{
     StopReason, ThreadUse,
 };
 pub use id::{Id, IndexVec};
+#[cfg(feature = "trace")]
+pub use queue::QueueOperation;
 pub use queue::{EventKey, EventQueue, SourceId};
 pub use rng::{LazyStream, SimRng, Streams};
 pub use stats::{

@@ -196,6 +196,14 @@ impl World {
         self.engine.set_sharing(sharing);
     }
 
+    /// Runs the world to its end for what is asked of the queue of each machine.
+    #[cfg(feature = "trace")]
+    #[must_use]
+    pub fn queue_traces(mut self) -> Vec<Vec<sim_core::QueueOperation>> {
+        self.engine
+            .run_traced(self.times.stop, &mut self.workers[0])
+    }
+
     /// The machine with this number.
     pub fn machine_mut(&mut self, index: usize) -> &mut Machine {
         self.engine.partition_mut(sim_core::PartitionId::new(index))

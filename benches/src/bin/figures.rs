@@ -26,6 +26,8 @@ fn main() -> Outcome<()> {
         "parallel-run" => print(&parallel_run::figure(rounds)?),
         "break-even" => parallel_run::break_even(rounds)?.iter().for_each(print),
         "replications" => print(&replications::figure(rounds)?),
+        #[cfg(feature = "trace")]
+        "queues" => drop(benches::figures::queues::figure(rounds)?),
         "namespace" => print_scaling(&namespace::figure(rounds)?),
         "pairs" => print_scaling(&pairs::figure(rounds)?),
         _ => return Err(USAGE.into()),

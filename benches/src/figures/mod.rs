@@ -5,6 +5,8 @@ mod child;
 pub mod namespace;
 pub mod pairs;
 pub mod parallel_run;
+#[cfg(feature = "trace")]
+pub mod queues;
 pub mod replications;
 pub mod scale;
 
@@ -41,8 +43,14 @@ fn alternate(
 ) -> Outcome<Value> {
     let load = load();
     let (mut first, mut second, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    // What threads cost, on a machine of any load: building the world included.
+    let mut cpu = Vec::new();
     for _ in 0..rounds.max(1) {
-        let (a, b) = (one()?.as_secs_f64(), two()?.as_secs_f64());
+        let before = cpu_s()?;
+        let a = one()?.as_secs_f64();
+        let between = cpu_s()?;
+        let b = two()?.as_secs_f64();
+        cpu.push((cpu_s()? - between) / (between - before));
         first.push(a);
         second.push(b);
         ratios.push(a / b);
@@ -53,6 +61,7 @@ fn alternate(
         "two_s": median(second),
         "ratio": median(ratios.clone()),
         "ratios": ratios,
+        "cpu_two_to_one": median(cpu),
         "load": load,
     }))
 }
@@ -60,6 +69,16 @@ fn alternate(
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// CPU time of this process so far, in all its threads.
+fn cpu_s() -> Outcome<f64> {
+    /// Ticks per second, the same on every Linux.
+    const HZ: f64 = 100.0;
+    let text = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = text.rsplit_once(") ").ok_or("no fields")?;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u32>);
+    Ok(ticks.map(|n| n.map(f64::from)).sum::<Result<f64, _>>()? / HZ)
 }
 
 /// How many others want the cores, before the figure was taken.

@@ -17,18 +17,7 @@ use super::{Outcome, alternate, timed};
 /// # Errors
 /// If a run fails.
 pub fn figure(rounds: usize) -> Outcome<Value> {
-    let measure = sim_net::plan::MeasurePlan {
-        warmup: SimDuration::from_ms(100),
-        duration: SimDuration::from_secs(1),
-        cooldown: SimDuration::ZERO,
-    };
-    let text = builtin::library(builtin::DEFAULT)?;
-    let (scenario, _) = read_scenario(builtin::DEFAULT, &text, &builtin::library)
-        .map_err(|reports| format!("the built-in scenario is valid: {reports:?}"))?;
-    let lowered: Vec<Lowered> = [Mode::Bridge, Mode::Host, Mode::Awsvpc, Mode::Fargate]
-        .into_iter()
-        .filter_map(|mode| lower(&scenario, mode, &measure, NonePolicy::WithoutPorts).ok())
-        .collect();
+    let lowered = lowered(SimDuration::from_secs(1))?;
     let plans: Vec<_> = lowered
         .iter()
         .map(|lowered| Planned {
@@ -55,4 +44,26 @@ pub fn figure(rounds: usize) -> Outcome<Value> {
         || work(1),
         || work(2),
     )
+}
+
+/// The built-in scenario in each mode that has a network.
+///
+/// # Errors
+/// If it is not one that a mode carries.
+pub fn lowered(duration: SimDuration) -> Outcome<Vec<Lowered>> {
+    let measure = sim_net::plan::MeasurePlan {
+        warmup: SimDuration::from_ms(100),
+        duration,
+        cooldown: SimDuration::ZERO,
+    };
+    let text = builtin::library(builtin::DEFAULT)?;
+    let (scenario, _) = read_scenario(builtin::DEFAULT, &text, &builtin::library)
+        .map_err(|reports| format!("the built-in scenario is valid: {reports:?}"))?;
+    [Mode::Bridge, Mode::Host, Mode::Awsvpc, Mode::Fargate]
+        .into_iter()
+        .map(|mode| {
+            lower(&scenario, mode, &measure, NonePolicy::WithoutPorts)
+                .map_err(|refusal| refusal.to_string().into())
+        })
+        .collect()
 }

@@ -100,9 +100,16 @@ fn threads_are_used_where_it_pays() {
     let home = Home::new();
     home.file("web.json", &task_definition("web", 80));
     home.file("crowd.toml", CROWD);
+    let alone = CROWD.replace("count = 16", "count = 1");
+    home.file("alone.toml", &alone.replace("= 16", "= 1"));
     let run = |input: &str, threads: &str| {
+        let time = if input == "alone.toml" {
+            "300 ms"
+        } else {
+            "10 ms"
+        };
         let output = home.succeed(&format!(
-            "run {input} --mode bridge --warmup \"0 s\" --duration \"10 ms\" {threads} --out detail"
+            "run {input} --mode bridge --warmup \"0 s\" --duration \"{time}\" {threads} --out detail"
         ));
         let text = fs::read_to_string(home.path().join("detail/run.json")).unwrap();
         let detail: Value = serde_json::from_str(&text).unwrap();
@@ -115,14 +122,14 @@ fn threads_are_used_where_it_pays() {
         "{used}"
     );
     assert!(!said.contains("note:"), "{said}");
-    let (used, said) = run("", "--threads 2");
+    let (used, said) = run("alone.toml", "--threads 2");
     let note = used["note"].as_str().unwrap();
     assert!(
         said.contains(&format!("note: --threads 2: {note}")),
         "{said}"
     );
     // Nobody asked for threads: no word about them.
-    let (_, said) = run("", "");
+    let (_, said) = run("alone.toml", "");
     assert!(!said.contains("note:"), "{said}");
     let (used, _) = run("crowd.toml", "--threads 1");
     assert_eq!(used["most"], 1);

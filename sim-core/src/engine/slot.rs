@@ -136,6 +136,11 @@ impl<P: Partition> Slot<P> {
         self.now
     }
 
+    #[cfg(feature = "trace")]
+    pub(super) fn queue_mut(&mut self) -> &mut EventQueue<P::Event> {
+        &mut self.queue
+    }
+
     /// Events since this was last asked.
     pub(super) fn take_recent(&mut self) -> u64 {
         std::mem::take(&mut self.recent)
