@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod figures;
+pub mod fleet;
 pub mod floor;
 pub mod hooks;
 pub mod pair;

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use sim_core::{SimDuration, SimTime};
 use sim_net::frame::Frame;
 use sim_net::ids::{AppId, ConnId, FlowTag};
-use sim_net::stack::{SocketEvent, SocketOptions, Stack, StackConfig, StackWorker};
+use sim_net::stack::{SendRoom, SocketEvent, SocketOptions, Stack, StackConfig, StackWorker};
 
 use crate::floor::{self, Drive, Work};
 
@@ -99,6 +99,7 @@ impl Adapter {
             tag: FlowTag::new(0),
             recv_buffer: BUFFER,
             send_buffer: BUFFER,
+            send_room: SendRoom::Whole,
             nodelay: true,
             mtu: 1500,
         };
