@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sim_core::{SimDuration, SimTime};
 use sim_net::frame::Frame;
 use sim_net::ids::{AppId, ConnId, FlowTag};
-use sim_net::stack::{SocketEvent, SendRoom, SocketOptions, Stack, StackConfig, StackWorker};
+use sim_net::stack::{SendRoom, SocketEvent, SocketOptions, Stack, StackConfig, StackWorker};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{self, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
 use smoltcp::socket::tcp;

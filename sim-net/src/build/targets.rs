@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use super::address::{Addresses, Interface};
-use crate::app::Targets;
 use super::machines::Machines;
+use crate::app::Targets;
 use crate::headers::Protocol;
 use crate::ids::NetnsId;
 use crate::mode::Site;
@@ -48,11 +48,7 @@ struct Found {
 }
 
 impl<'p, 'a> Directory<'p, 'a> {
-    pub(super) fn new(
-        placed: &'p Placed<'a>,
-        targets: &'p [Target],
-        protocol: Protocol,
-    ) -> Self {
+    pub(super) fn new(placed: &'p Placed<'a>, targets: &'p [Target], protocol: Protocol) -> Self {
         let mut by_namespace: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         let mut by_task: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, target) in targets.iter().enumerate() {
