@@ -98,7 +98,7 @@ impl<'p, 'a> Directory<'p, 'a> {
         let indices = here.into_iter().chain(task).flatten();
         indices
             .filter_map(|&index| {
-                let addr = self.placed.from_nearby(from, self.targets[index])?;
+                let addr = self.placed.addr_nearby(from, self.targets[index])?;
                 Some((index, addr))
             })
             .collect()
@@ -116,7 +116,7 @@ impl Found {
     fn new(placed: &Placed<'_>, outside: bool, targets: &[Target], protocol: Protocol) -> Self {
         let (mut indices, mut addrs, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (index, &target) in targets.iter().enumerate() {
-            match placed.from_elsewhere(outside, target, protocol) {
+            match placed.addr_elsewhere(outside, target, protocol) {
                 Ok(addr) => {
                     indices.push(index);
                     addrs.push(addr);
@@ -186,7 +186,7 @@ impl<'a> Placed<'a> {
 
     /// Where a client that has nothing to do with `target` is told to find it, from the internet if
     /// `outside`; the reason where it cannot.
-    fn from_elsewhere(
+    fn addr_elsewhere(
         &self,
         outside: bool,
         target: Target,
@@ -226,7 +226,7 @@ impl<'a> Placed<'a> {
     }
 
     /// Where a client at `from` finds a target that it shares a namespace or a task with.
-    fn from_nearby(&self, from: Place, target: Target) -> Option<SocketAddrV4> {
+    fn addr_nearby(&self, from: Place, target: Target) -> Option<SocketAddrV4> {
         if self.namespace(from) == self.namespace(target.place) {
             return Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, target.port));
         }
