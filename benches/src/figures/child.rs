@@ -38,7 +38,6 @@ pub(super) fn number(value: &Value, key: &str) -> f64 {
     value[key].as_f64().unwrap_or(f64::NAN)
 }
 
-
 /// What a world costs with little of something and with much: each runs in a process of its own, in
 /// turn, `rounds` times.
 pub(super) struct Scaling {

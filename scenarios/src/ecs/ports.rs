@@ -1,7 +1,7 @@
 //! Host ports of a container instance: which are taken, and which one a dynamic mapping gets.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 

@@ -111,9 +111,9 @@ impl Round {
         let mut spread = self.spread.iter().zip(&class.values);
         let mut ranks = ranks.iter();
         let one = |strategy: &Strategy| match strategy {
-            Strategy::Spread(Field::Attribute(_)) => {
-                spread.next().and_then(|((_, tasks), value)| tasks.get(value))
-            }
+            Strategy::Spread(Field::Attribute(_)) => spread
+                .next()
+                .and_then(|((_, tasks), value)| tasks.get(value)),
             _ => ranks.next(),
         };
         let ranks = self.policy.strategies.iter().map(one);

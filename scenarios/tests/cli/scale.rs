@@ -44,7 +44,9 @@ fn a_thousand_containers_talk_and_lose_no_frame() {
     let requests: u64 = ["page", "job", "callback", "health", "scrape"]
         .iter()
         .map(|name| {
-            let line = said.lines().find(|line| line.starts_with(&format!("{name}: ")));
+            let line = said
+                .lines()
+                .find(|line| line.starts_with(&format!("{name}: ")));
             before(line.unwrap(), "answered,")
         })
         .sum();

@@ -447,7 +447,8 @@ impl Server {
             self.give_up(job, os);
         } else if let Some(Role::Answer { calls, .. }) = self.role(upstream.tag) {
             let idle = calls[upstream.step].idle.get_mut(&upstream.target);
-            idle.into_iter().for_each(|idle| idle.retain(|&idle| idle != conn));
+            idle.into_iter()
+                .for_each(|idle| idle.retain(|&idle| idle != conn));
         }
     }
 }

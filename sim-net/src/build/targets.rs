@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use super::address::{Addresses, Interface};
-use crate::app::Targets;
 use super::machines::Machines;
+use crate::app::Targets;
 use crate::headers::Protocol;
 use crate::ids::NetnsId;
 use crate::mode::Site;
@@ -48,11 +48,7 @@ struct Found {
 }
 
 impl<'p, 'a> Directory<'p, 'a> {
-    pub(super) fn new(
-        placed: &'p Placed<'a>,
-        targets: &'p [Target],
-        protocol: Protocol,
-    ) -> Self {
+    pub(super) fn new(placed: &'p Placed<'a>, targets: &'p [Target], protocol: Protocol) -> Self {
         let mut by_namespace: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         let mut by_task: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, target) in targets.iter().enumerate() {
@@ -102,7 +98,7 @@ impl<'p, 'a> Directory<'p, 'a> {
         let indices = here.into_iter().chain(task).flatten();
         indices
             .filter_map(|&index| {
-                let addr = self.placed.from_nearby(from, self.targets[index])?;
+                let addr = self.placed.addr_nearby(from, self.targets[index])?;
                 Some((index, addr))
             })
             .collect()
@@ -120,7 +116,7 @@ impl Found {
     fn new(placed: &Placed<'_>, outside: bool, targets: &[Target], protocol: Protocol) -> Self {
         let (mut indices, mut addrs, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (index, &target) in targets.iter().enumerate() {
-            match placed.from_elsewhere(outside, target, protocol) {
+            match placed.addr_elsewhere(outside, target, protocol) {
                 Ok(addr) => {
                     indices.push(index);
                     addrs.push(addr);
@@ -190,7 +186,7 @@ impl<'a> Placed<'a> {
 
     /// Where a client that has nothing to do with `target` is told to find it, from the internet if
     /// `outside`; the reason where it cannot.
-    fn from_elsewhere(
+    fn addr_elsewhere(
         &self,
         outside: bool,
         target: Target,
@@ -230,7 +226,7 @@ impl<'a> Placed<'a> {
     }
 
     /// Where a client at `from` finds a target that it shares a namespace or a task with.
-    fn from_nearby(&self, from: Place, target: Target) -> Option<SocketAddrV4> {
+    fn addr_nearby(&self, from: Place, target: Target) -> Option<SocketAddrV4> {
         if self.namespace(from) == self.namespace(target.place) {
             return Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, target.port));
         }

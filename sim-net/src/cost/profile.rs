@@ -257,10 +257,11 @@ impl CostProfile {
         static LINUX_6_18: LazyLock<Arc<CostProfile>> =
             LazyLock::new(|| Arc::new(compiled_in(include_str!("profiles/linux-6.18-2vcpu.toml"))));
         static LINUX_4: LazyLock<Arc<CostProfile>> = LazyLock::new(|| {
-            Arc::new(compiled_in(include_str!("profiles/linux-4.x-literature.toml")))
+            Arc::new(compiled_in(include_str!(
+                "profiles/linux-4.x-literature.toml"
+            )))
         });
-        static IDEAL: LazyLock<Arc<CostProfile>> =
-            LazyLock::new(|| Arc::new(CostProfile::ideal()));
+        static IDEAL: LazyLock<Arc<CostProfile>> = LazyLock::new(|| Arc::new(CostProfile::ideal()));
         match name {
             "linux-6.18-2vcpu" => Some(&LINUX_6_18),
             "linux-4.x-literature" => Some(&LINUX_4),

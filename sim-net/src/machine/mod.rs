@@ -21,9 +21,7 @@ use std::sync::Arc;
 
 use sim_core::{Context, EntityId, IndexVec, SimTime};
 
-pub use self::account::{
-    Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts,
-};
+pub use self::account::{Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts};
 pub use self::event::{Event, Message};
 pub use self::order::FlowOrder;
 pub use self::probes::{ProbeNote, ProbeNotes, ProbeResult};

@@ -273,7 +273,12 @@ mod tests {
     #[test]
     fn few_latencies_and_many_make_the_same_histogram() {
         let most = FEW as u64;
-        for counts in [&[3, 4][..], &[most, most + 1], &[most + 1, 2], &[2, most * 3]] {
+        for counts in [
+            &[3, 4][..],
+            &[most, most + 1],
+            &[most + 1, 2],
+            &[2, most * 3],
+        ] {
             let mut expected = Histogram::new();
             for (machine, &count) in (0..).zip(counts) {
                 expected.record_n(SimDuration::from_us(10 * (machine + 1)), count);

@@ -65,11 +65,9 @@ impl Layout<'_> {
     /// If the plan gives the task no network.
     pub fn task_eni(&self, task: &TaskPlan) -> Result<EniSpec, BuildError> {
         let found = self.task_enis.get(&task.name);
-        found
-            .cloned()
-            .ok_or_else(|| BuildError::NoTaskNetwork {
-                task: task.name.clone(),
-            })
+        found.cloned().ok_or_else(|| BuildError::NoTaskNetwork {
+            task: task.name.clone(),
+        })
     }
 
     /// The micro-VM of a Fargate task.
@@ -78,11 +76,9 @@ impl Layout<'_> {
     /// If the plan gives the task no size.
     pub fn micro_vm_of(&self, task: &TaskPlan) -> Result<usize, BuildError> {
         let found = self.micro_vms.get(&task.name);
-        found
-            .copied()
-            .ok_or_else(|| BuildError::NoTaskSize {
-                task: task.name.clone(),
-            })
+        found.copied().ok_or_else(|| BuildError::NoTaskSize {
+            task: task.name.clone(),
+        })
     }
 }
 

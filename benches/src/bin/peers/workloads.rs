@@ -207,8 +207,9 @@ pub(crate) const ALL: &[Workload] = &[
         packets: delivered,
         octets: transferred,
         other: |_| incast_program(),
-        // The same link for the same time; losses are not the same, and ns-3 fills 80 % of the link
-        // where ecsnet fills 95 %.
+        // The same link for the same time, and not the same losses: after the first burst, of which
+        // most is lost, ns-3's flows wait for timeouts longer. It fills 54 % of the link in the
+        // first 25 ms and 80 % in all of it, ecsnet 95 %.
         tolerance: 0.25,
         target: Target {
             least: 12.0,

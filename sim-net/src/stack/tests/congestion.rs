@@ -139,7 +139,11 @@ fn a_buffer_that_grows_with_the_window_limits_no_flow() {
             ..bulk()
         };
         let client = start_with(&mut net, options);
-        let rate = goodput(&mut net, SimDuration::from_ms(200), SimDuration::from_ms(400))[0];
+        let rate = goodput(
+            &mut net,
+            SimDuration::from_ms(200),
+            SimDuration::from_ms(400),
+        )[0];
         (rate, net.hosts[CLIENT].stack.unacknowledged(client))
     };
     let ((whole, _), (grows, held)) = (rate(SendRoom::Whole), rate(SendRoom::Grows));
