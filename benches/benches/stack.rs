@@ -4,18 +4,6 @@
 
 use benches::pair::{Adapter, Bare, bulk, requests, settle};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-<<<<<<< HEAD
-=======
-use sim_core::{SimDuration, SimTime};
-use sim_net::frame::Frame;
-use sim_net::ids::{AppId, ConnId, FlowTag};
-use sim_net::stack::{SendRoom, SocketEvent, SocketOptions, Stack, StackConfig, StackWorker};
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{self, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
-use smoltcp::socket::tcp;
-use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::HardwareAddress;
->>>>>>> scale
 
 /// Octets of one iteration of the bulk case.
 const BULK: usize = 1 << 20;
