@@ -16,9 +16,9 @@ use serde_json::Value;
 type Counts = BTreeMap<String, u64>;
 
 /// A larger difference is pointed out, in per cent.
-const WARN_ABOVE: f64 = 5.0;
+const WARN_ABOVE: u64 = 5;
 /// A larger increase fails, in per cent.
-const FAIL_ABOVE: f64 = 10.0;
+const FAIL_ABOVE: u64 = 10;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -86,10 +86,11 @@ fn compare(recorded: &Counts, now: &Counts) -> (String, bool) {
         let (difference, verdict) = match (before, after) {
             (Some(&before), Some(&after)) => {
                 let per_cent = (after as f64 / before as f64 - 1.0) * 100.0;
-                let verdict = if per_cent > FAIL_ABOVE {
+                let differs = |most| after.abs_diff(before) * 100 > before * most;
+                let verdict = if after > before && differs(FAIL_ABOVE) {
                     holds = false;
                     "FAILS"
-                } else if per_cent.abs() > WARN_ABOVE {
+                } else if differs(WARN_ABOVE) {
                     "look at this"
                 } else {
                     ""
