@@ -117,6 +117,7 @@ pub(crate) fn hosts(count: usize, latency: SimDuration, duration: SimDuration) -
         name: format!("host/{number}"),
         cores: 1,
         profile: ideal(),
+        offloads: false,
         location: HostLocation::Subnet(0),
         address: None,
         public_address: PublicAddress::None,

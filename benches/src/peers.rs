@@ -99,6 +99,7 @@ pub fn incast(clients: usize, servers: u16, time: SimDuration) -> Plan {
         instance_type: String::new(),
         cores: 1,
         profile: ideal(),
+        offloads: false,
         subnet: 0,
         security_groups: vec![0],
         bandwidth: link(),

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use sim_core::SimTime;
 
+use crate::headers;
 use crate::ids::FlowTag;
 use crate::reach::Leg;
 
@@ -76,6 +77,9 @@ pub struct FrameMeta {
     pub internet: bool,
     /// The router or host that the sending namespace chose to hand the packet to.
     pub next_hop: Ipv4Addr,
+    /// Payload octets of each TCP segment that the frame stands for, but for the last, which may
+    /// have fewer; 0 where the frame is one packet. Linux calls it `gso_size`.
+    pub segment: u16,
 }
 
 impl FrameMeta {
@@ -92,6 +96,7 @@ impl FrameMeta {
             origin,
             internet: false,
             next_hop: Ipv4Addr::UNSPECIFIED,
+            segment: 0,
         }
     }
 
@@ -118,8 +123,37 @@ pub struct Frame {
     pub meta: FrameMeta,
 }
 
+/// Largest super-frame at layer 3, in octets: what the length field of an IPv4 header can say.
+/// Source: Linux 6.18, `include/linux/netdevice.h`, `GSO_LEGACY_MAX_SIZE` and `GRO_LEGACY_MAX_SIZE`
+/// of 65,536 less one (specified).
+pub const MAX_SUPER_FRAME: usize = 65_535;
+
 impl Frame {
-    /// Length at layer 3, in octets: what an MTU bounds.
+    /// Packets that the frame is on a wire: more than one for a *super-frame*, which a stack has
+    /// left to its interface to cut (TSO), or a receiver has put together (GRO). All counts of
+    /// frames are counts of these packets.
+    #[must_use]
+    pub fn packets(&self) -> usize {
+        match usize::from(self.meta.segment) {
+            0 => 1,
+            segment => headers::payload_len(&self.data).div_ceil(segment).max(1),
+        }
+    }
+
+    /// Length at layer 3 of the largest packet that the frame is on a wire, in octets: what an MTU
+    /// bounds. Source: Linux 6.18, `net/core/gso.c`, `skb_gso_validate_network_len` (specified).
+    #[must_use]
+    pub fn largest_packet(&self) -> usize {
+        match usize::from(self.meta.segment) {
+            0 => self.data.len(),
+            segment => {
+                let payload = headers::payload_len(&self.data);
+                self.data.len() - payload + payload.min(segment)
+            }
+        }
+    }
+
+    /// Length at layer 3, in octets.
     #[must_use]
     pub fn packet_len(&self) -> usize {
         self.data.len()
@@ -145,29 +179,46 @@ impl Frame {
 pub struct BufferPool {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
+    huge: Vec<Vec<u8>>,
 }
 
-/// Largest packet, in octets, that is kept in a small buffer.
+/// Largest packet, in octets, that is kept in a small buffer, and in a large one.
 const SMALL: usize = 2048;
+const LARGE: usize = 9216;
 
 impl BufferPool {
     /// An empty buffer with room for `len` octets.
     pub fn take(&mut self, len: usize) -> Vec<u8> {
+        let mut buffer = self.used(len);
+        buffer.clear();
+        buffer
+    }
+
+    /// A buffer of `len` octets for someone who writes all of them: until then they are those of
+    /// some earlier frame.
+    pub fn take_dirty(&mut self, len: usize) -> Vec<u8> {
+        let mut buffer = self.used(len);
+        buffer.resize(len, 0);
+        buffer
+    }
+
+    fn used(&mut self, len: usize) -> Vec<u8> {
         let (list, capacity) = if len <= SMALL {
             (&mut self.small, SMALL)
+        } else if len <= LARGE {
+            (&mut self.large, LARGE)
         } else {
-            (&mut self.large, len.max(9216))
+            (&mut self.huge, len.max(MAX_SUPER_FRAME))
         };
         list.pop().unwrap_or_else(|| Vec::with_capacity(capacity))
     }
 
     /// Gives a buffer back.
-    pub fn give(&mut self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        if buffer.capacity() > SMALL {
-            self.large.push(buffer)
-        } else {
-            self.small.push(buffer)
+    pub fn give(&mut self, buffer: Vec<u8>) {
+        match buffer.capacity() {
+            0..=SMALL => self.small.push(buffer),
+            0..=LARGE => self.large.push(buffer),
+            _ => self.huge.push(buffer),
         }
     }
 
@@ -186,6 +237,7 @@ pub struct FrameSlot(u32);
 pub struct FrameStore {
     slots: Vec<Option<Frame>>,
     free: Vec<u32>,
+    packets: usize,
 }
 
 impl FrameStore {
@@ -194,6 +246,7 @@ impl FrameStore {
     /// # Panics
     /// If more than 2^32 frames are waiting.
     pub fn put(&mut self, frame: Frame) -> FrameSlot {
+        self.packets += frame.packets();
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(frame);
             return FrameSlot(slot);
@@ -209,15 +262,17 @@ impl FrameStore {
     /// If the slot is empty: an event named a frame twice.
     pub fn take(&mut self, slot: FrameSlot) -> Frame {
         self.free.push(slot.0);
-        self.slots[slot.0 as usize]
+        let frame = self.slots[slot.0 as usize]
             .take()
-            .expect("the frame of an event is taken once")
+            .expect("the frame of an event is taken once");
+        self.packets -= frame.packets();
+        frame
     }
 
-    /// Frames waiting now.
+    /// Packets waiting now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.packets
     }
 
     /// Whether no frame waits.
@@ -260,6 +315,12 @@ mod tests {
         assert_eq!(again.as_ptr(), address);
         assert!(again.is_empty());
         assert!(pool.take(9001).capacity() >= 9001);
+        pool.give(again);
+        assert_eq!(pool.take_dirty(1500).len(), 1500);
+        let huge = pool.take(MAX_SUPER_FRAME);
+        let address = huge.as_ptr();
+        pool.give(huge);
+        assert_eq!(pool.take(20_000).as_ptr(), address);
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(super) fn build(
                 cores: f.cores,
                 profile: &f.profile,
                 bandwidth,
+                offloads: f.offloads,
             };
             micro_vms.push((task.name.clone(), builders.len()));
             builders.push(factory.machine(&task.name, builders.len(), &shape));
@@ -132,6 +133,7 @@ struct Shape<'a> {
     cores: usize,
     profile: &'a Arc<CostProfile>,
     bandwidth: Option<BandwidthPlan>,
+    offloads: bool,
 }
 
 impl Factory<'_> {
@@ -146,6 +148,7 @@ impl Factory<'_> {
             cores: instance.cores,
             profile: &instance.profile,
             bandwidth,
+            offloads: instance.offloads,
         };
         let mut builder = self.machine(&instance.name, index, &shape);
         let mut spec = self.eni(interface, bandwidth);
@@ -183,6 +186,7 @@ impl Factory<'_> {
                 internet: b.internet.filter(|_| inside),
                 ..b
             }),
+            offloads: host.offloads,
         };
         let mut builder = self.machine(&host.name, index, &shape);
         let mut spec = self.eni(interface, *bandwidth);
@@ -225,6 +229,7 @@ impl Factory<'_> {
             cores: 1,
             profile: &Arc::new(profile.clone()),
             bandwidth,
+            offloads: false,
         };
         let mut builder = self.machine(name, index, &shape);
         let mut spec = self.eni(interface, bandwidth);
@@ -238,7 +243,7 @@ impl Factory<'_> {
             records: self.records.to_vec(),
             ..Account::default()
         };
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             name.to_owned(),
             shape.cores,
             shape.profile.clone(),
@@ -246,6 +251,8 @@ impl Factory<'_> {
             self.fabric.clone(),
             account,
         );
+        machine.offloads = shape.offloads;
+        machine.peers_offload = self.plan.offloads();
         MachineBuilder::new(machine, index, self.streams, idle_tag(self.plan))
     }
 

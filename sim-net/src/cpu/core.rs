@@ -144,6 +144,13 @@ impl Core {
         self.ring.len() + self.backlog.len()
     }
 
+    /// Packets that those are.
+    #[must_use]
+    pub fn packets(&self) -> usize {
+        let backlog = self.backlog.iter().map(|(_, frame)| frame.packets());
+        self.ring.len() + backlog.sum::<usize>()
+    }
+
     /// Whether softirq work waits.
     #[must_use]
     pub fn has_softirq(&self) -> bool {
@@ -168,6 +175,11 @@ impl Core {
         self.polls
             .pop_front()
             .map(|(netns, conn)| Softirq::Poll(netns, conn))
+    }
+
+    /// The next packet of a receive ring.
+    pub fn pop_ring(&mut self) -> Option<(EniId, Frame, SimTime)> {
+        self.ring.pop_front()
     }
 
     /// The next frame that crossed into another namespace.

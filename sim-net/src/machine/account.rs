@@ -8,10 +8,12 @@ use super::Machine;
 use super::probes::ProbeNotes;
 use crate::frame::{Frame, Mac};
 use crate::ids::{EniId, FlowTag};
+use crate::offload;
 use crate::verdict::{DropCounters, DropReason};
 
 /// Frames of a run. Every frame that a stack or kernel makes is sent; a flooded copy counts as one
-/// more.
+/// more. A super-frame counts as the packets that it is on a wire, also where it never meets one,
+/// so that counts compare between machines with offloads and without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameCounts {
     /// Made.
@@ -244,18 +246,23 @@ pub struct Account {
 
 impl Account {
     /// A stack or kernel has made a frame.
-    pub fn sent(&mut self, _frame: &Frame) {
-        self.sent += 1;
+    pub fn sent(&mut self, frame: &Frame) {
+        self.sent += frame.packets() as u64;
     }
 
     /// A frame was dropped.
     pub fn dropped(&mut self, now: SimTime, frame: &Frame, reason: DropReason) {
-        self.drops.count(reason);
+        self.drops.count_many(reason, frame.packets());
         if let Some(probe) = self.probe(frame.meta.tag) {
             self.probes.dropped(probe, now, frame, reason);
         }
         if let Some(captured) = &mut self.captured {
-            captured.push(captured_packet(now, "dropped", frame, Some(reason)));
+            for index in 0..frame.packets() {
+                let mut packet = captured_packet(now, "dropped", frame, Some(reason));
+                packet.packet.clear();
+                offload::cut(frame, index, &mut packet.packet);
+                captured.push(packet);
+            }
         }
     }
 

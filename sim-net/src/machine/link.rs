@@ -14,6 +14,7 @@ use crate::kernel::bridge::BridgeDecision;
 use crate::kernel::icmp::Unreachable;
 use crate::kernel::netfilter::{NfVerdict, PacketContext, PacketState};
 use crate::kernel::netns::{self, IfaceKind, Netns};
+use crate::offload;
 use crate::verdict::DropReason;
 use crate::vpc::Transit;
 
@@ -27,7 +28,7 @@ impl Machine {
         mut frame: Frame,
     ) {
         let iface = &self.netns[netns].ifaces[hop.iface];
-        if frame.packet_len() > iface.mtu {
+        if frame.largest_packet() > iface.mtu {
             return self.drop_frame(env, frame, DropReason::TooBig);
         }
         frame.meta.src_mac = iface.mac;
@@ -226,13 +227,14 @@ impl Machine {
                 .order
                 .admit(rss::hash_packet(&frame.data), at);
         }
-        self.enis[eni].counts.offered += 1;
+        let packets = frame.packets() as u64;
+        self.enis[eni].counts.offered += packets;
         if at == env.ctx.now() {
             return self.offer(env, eni, frame);
         }
         let device = &mut self.enis[eni];
         device.handed_over += frame.wire_len() as u64;
-        device.handed_over_frames += 1;
+        device.handed_over_frames += packets;
         device.handed_over_until = device.handed_over_until.max(at);
         let core = self
             .meter
@@ -246,12 +248,27 @@ impl Machine {
     pub(super) fn on_transmit(&mut self, env: &mut Env<'_, '_>, eni: EniId, slot: FrameSlot) {
         let frame = self.frames.take(slot);
         self.enis[eni].handed_over -= frame.wire_len() as u64;
-        self.enis[eni].handed_over_frames -= 1;
+        self.enis[eni].handed_over_frames -= frame.packets() as u64;
         self.offer(env, eni, frame);
     }
 
-    /// Offers a frame to an interface's queue, and through it to the fabric.
-    pub(super) fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
+    /// Offers a frame to an interface's queue, cut into packets, and through it to the fabric.
+    pub(super) fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
+        let packets = frame.packets();
+        if packets == 1 {
+            return self.offer_packet(env, eni, frame);
+        }
+        for index in 0..packets {
+            let mut data = env.worker.buffers.take(frame.largest_packet());
+            offload::cut(&frame, index, &mut data);
+            let mut meta = frame.meta;
+            meta.segment = 0;
+            self.offer_packet(env, eni, Frame { data, meta });
+        }
+        env.worker.buffers.recycle(frame);
+    }
+
+    fn offer_packet(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
         let device = &mut self.enis[eni];
         // Nobody else asks for the path this early.
         if self.allowance.limits_internet() && headers::is_ipv4(&frame.data) {

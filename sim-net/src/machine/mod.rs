@@ -33,6 +33,7 @@ use crate::eni::{Allowance, Eni};
 use crate::frame::{Frame, FrameStore};
 use crate::ids::{AppId, BridgeId, ConnId, CoreId, EniId, NetnsId};
 use crate::kernel::netns::{BridgeDevice, Netns};
+use crate::offload::Gro;
 use crate::stack::{SocketEvent, StackWorker};
 use crate::verdict::DropReason;
 use crate::vpc::{Fabric, FabricPort, NatTable};
@@ -110,6 +111,11 @@ pub struct Machine {
     pub nat: Option<Box<NatTable>>,
     /// Counters and records.
     pub account: Account,
+    /// Whether stacks leave segmentation to interfaces (TSO), and what is received is put together
+    /// (GRO).
+    pub offloads: bool,
+    /// Whether any machine of the world does, so that acknowledgements may stand for many segments.
+    pub peers_offload: bool,
     /// The interval in which time is accounted to components.
     pub measured: (SimTime, SimTime),
     meter: Meter,
@@ -117,6 +123,9 @@ pub struct Machine {
     emitted: Vec<Frame>,
     happened: Vec<SocketEvent>,
     flood_ports: Vec<crate::ids::BridgePortId>,
+    gro: Gro,
+    /// What a poll of a receive ring hands on; kept for its room.
+    received: Vec<(EniId, Frame)>,
 }
 
 /// What an event handler may use beside its machine.
@@ -150,12 +159,16 @@ impl Machine {
             fabric,
             nat: None,
             account,
+            offloads: false,
+            peers_offload: false,
             measured: (SimTime::ZERO, SimTime::MAX),
             meter: Meter::new(profile, tags),
             frames: FrameStore::default(),
             emitted: Vec::new(),
             happened: Vec::new(),
             flood_ports: Vec::new(),
+            gro: Gro::default(),
+            received: Vec::new(),
         }
     }
 
@@ -165,10 +178,10 @@ impl Machine {
         &self.meter.hops
     }
 
-    /// Frames that wait in a queue or for an event.
+    /// Packets that wait in a queue or for an event.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        let queued: usize = self.cores.iter().map(Core::frames).sum();
+        let queued: usize = self.cores.iter().map(Core::packets).sum();
         (queued + self.frames.len()) as u64
     }
 

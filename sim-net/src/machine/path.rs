@@ -93,7 +93,7 @@ impl Machine {
             return self.drop_frame(env, frame, DropReason::TtlExceeded);
         }
         let mtu = self.netns[netns].ifaces[hop.iface].mtu;
-        if frame.packet_len() > mtu {
+        if frame.largest_packet() > mtu {
             self.icmp_error(env, netns, &frame, Unreachable::FragmentationNeeded(mtu));
             return self.drop_frame(env, frame, DropReason::TooBig);
         }

@@ -17,7 +17,7 @@ use std::net::SocketAddrV4;
 use sim_core::SimTime;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
-use smoltcp::time::Instant;
+use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::clock::Clock;
@@ -31,6 +31,7 @@ use super::segment::{self, PURE_ACK, Segment};
 use super::sender::Sender;
 use super::worker::Port;
 use crate::frame::{Frame, FrameMeta};
+use crate::headers;
 use crate::ids::{AppId, ConnId, ListenerId};
 use crate::reach::Leg;
 
@@ -88,6 +89,11 @@ pub(super) struct Connection {
     probe: LossProbe,
     /// The window that the peer's last segment named, as it stands in the header.
     peer_window: u16,
+    /// One past the newest octet that the peer has named beyond a hole.
+    sacked_to: u32,
+    /// Segmentation offload, and peers with receive offload.
+    offloads: bool,
+    peers_offload: bool,
     /// The next timer, if nothing has happened since it was asked for.
     timer: Option<Option<SimTime>>,
 }
@@ -155,7 +161,8 @@ impl Connection {
             config.initial_window,
             options.mtu - HEADERS,
             options.send_capacity(),
-        );
+        )
+        .stretched(config.peers_offload);
         Self {
             id: who.id,
             owner: who.owner,
@@ -179,6 +186,9 @@ impl Connection {
             aborted: false,
             probe: LossProbe::new(config.tail_loss_probe),
             peer_window: 0,
+            sacked_to: 0,
+            offloads: config.offloads,
+            peers_offload: config.peers_offload,
             timer: None,
         }
     }
@@ -332,7 +342,17 @@ impl Connection {
         if self.handshaking() {
             self.handshake(now, port, packet, segment, config, out);
         } else {
+            // What was put together of several segments is acknowledged at once: Linux, as above.
+            // smoltcp would wait, for it has seen one segment only.
+            let several = segment.payload > self.sender.mss && self.delays_acks;
+            if several {
+                self.socket().set_ack_delay(Some(Duration::ZERO));
+            }
             self.synchronized(now, port, packet, segment, out);
+            if several && !segment.has(segment::FIN) {
+                let delay = self.clock.lasting(config.delayed_ack);
+                self.socket().set_ack_delay(Some(delay));
+            }
         }
         if segment.payload > 0 && self.receiver.on_data() {
             self.delay_acks(config);
@@ -392,9 +412,18 @@ impl Connection {
             // The last acknowledgement is never delayed: nothing follows that could carry it.
             self.socket().set_ack_delay(None);
         }
-        let sack = segment.options && segment::Options::read(packet).sack;
+        let options = match segment.options {
+            true => segment::Options::read(packet),
+            false => segment::Options::default(),
+        };
+        let sack = options.sack;
         let replies = out.len();
         port.ingress(at, packet, &mut self.sockets, meta, out);
+        if sack && self.peers_offload {
+            for _ in 1..self.duplicates(segment, options.sack_block) {
+                port.ingress(at, packet, &mut self.sockets, meta, out);
+            }
+        }
         let acked = queued.saturating_sub(self.view().send_queue());
         if acked > 0 {
             self.sender.on_acked(acked, self.options.send_capacity());
@@ -409,6 +438,26 @@ impl Connection {
         for frame in &out[replies..] {
             self.on_sent(now, frame, false);
         }
+    }
+
+    /// How many duplicate acknowledgements this one stands for. A receiver that puts segments
+    /// together acknowledges several at once, and Linux counts the segments that are beyond a hole,
+    /// not acknowledgements. Source: Linux 6.18, `net/ipv4/tcp_input.c`, `tcp_sacktag_one` and
+    /// `tcp_dupack_heuristics` (specified).
+    fn duplicates(&mut self, segment: &Segment, (left, right): (u32, u32)) -> usize {
+        let una = self.sender.una();
+        if segment.payload > 0 || segment.ack != una {
+            return 1;
+        }
+        let known = match segment::after(self.sacked_to, left) {
+            true => self.sacked_to,
+            false => left,
+        };
+        if !segment::after(right, known) || segment::after(right, self.sender.max()) {
+            return 1;
+        }
+        self.sacked_to = right;
+        (right.wrapping_sub(known) as usize).div_ceil(self.sender.mss)
     }
 
     /// An acknowledgement after a fast retransmission ends before another hole. If the peer has
@@ -429,7 +478,7 @@ impl Connection {
         self.probe.spend();
     }
 
-    /// Sends what may be sent, at most `budget` packets; true if the budget is why it stopped.
+    /// Sends what may be sent, at most `budget` frames; true if the budget is why it stopped.
     pub(super) fn transmit(
         &mut self,
         now: SimTime,
@@ -464,6 +513,19 @@ impl Connection {
             }
             let timer = due.is_some_and(|due| due > Instant::ZERO);
             let handshaking = self.handshaking();
+            if self.offloads && self.announced {
+                let frames = out.len();
+                match port.egress_joining(at, &mut self.sockets, meta, out) {
+                    Some(segment) => {
+                        silent = 0;
+                        self.on_sent_segment(now, &segment, timer);
+                        self.keep_final_ack(out);
+                        budget -= out.len() - frames;
+                    }
+                    None => silent += 1,
+                }
+                continue;
+            }
             if !port.egress(at, &mut self.sockets, meta, out) {
                 silent += 1;
                 continue;
@@ -477,7 +539,7 @@ impl Connection {
                     continue;
                 }
                 if handshaking {
-                    segment::shift_seq(&mut frame.data, self.sender.priming);
+                    headers::advance_seq(&mut frame.data, self.sender.priming);
                 }
                 budget -= 1;
                 if let Some(frame) = out.last() {
@@ -521,11 +583,15 @@ impl Connection {
     }
 
     fn on_sent(&mut self, now: SimTime, frame: &Frame, timer: bool) {
-        let Some(segment) = Segment::read(&frame.data) else {
-            return;
-        };
+        if let Some(segment) = Segment::read(&frame.data) {
+            self.on_sent_segment(now, &segment, timer);
+            self.keep_final_ack(std::slice::from_ref(frame));
+        }
+    }
+
+    fn on_sent_segment(&mut self, now: SimTime, segment: &Segment, timer: bool) {
         let before = (self.sender.max(), self.sender.retransmissions);
-        self.sender.on_sent(&segment, timer);
+        self.sender.on_sent(segment, timer);
         let opens = segment.has(segment::SYN);
         if opens && self.sender.syns > 1 {
             self.probe.on_resent(false);
@@ -536,10 +602,17 @@ impl Connection {
         if self.sender.retransmissions != before.1 {
             self.probe.on_resent(timer);
         }
-        if matches!(self.view().state(), State::Closing | State::TimeWait) {
-            let packet = &frame.data;
-            let ack = segment::pure_ack(packet, segment.seq, segment.ack, segment.window);
-            self.final_ack = Some(ack);
+    }
+
+    fn keep_final_ack(&mut self, sent: &[Frame]) {
+        if matches!(self.view().state(), State::Closing | State::TimeWait)
+            && let Some(frame) = sent.last()
+            && let Some(segment) = Segment::read(&frame.data)
+        {
+            let Segment {
+                seq, ack, window, ..
+            } = segment;
+            self.final_ack = Some(segment::pure_ack(&frame.data, seq, ack, window));
         }
     }
 

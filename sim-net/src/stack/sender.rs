@@ -14,6 +14,10 @@
 //! by as many octets as are acknowledged. While a connection has lost nothing, an acknowledgement
 //! of several segments is therefore shown to smoltcp as one for each segment.
 //!
+//! **Stretched acknowledgements.** A receiver that puts segments together (GRO) acknowledges many at
+//! once, and Linux grows by what is acknowledged. Once something was lost, such an acknowledgement is
+//! shown to smoltcp as one for each two segments, as a receiver without the offload would send it.
+//!
 //! **Small segments.** smoltcp's Nagle algorithm holds a last short segment back until everything
 //! before it is acknowledged; Linux only while another *short* one is in flight (Minshall). And
 //! without the algorithm smoltcp cuts a stream wherever the window happens to end. So it is on
@@ -66,6 +70,8 @@ pub(super) struct Sender {
     /// Whether nothing was ever lost and the window may still be what limits the flow.
     slow_start: bool,
     grown: usize,
+    /// Whether an acknowledgement may stand for more than two segments.
+    stretched: bool,
     /// SYNs sent.
     pub(super) syns: u8,
     /// Segments with payload that were sent again.
@@ -94,9 +100,16 @@ impl Sender {
             resends_until: None,
             slow_start: true,
             grown: wanted.max(start),
+            stretched: false,
             syns: 0,
             retransmissions: 0,
         }
+    }
+
+    /// The same with peers whose acknowledgements may stand for more than two segments.
+    pub(super) fn stretched(mut self, stretched: bool) -> Self {
+        self.stretched = stretched;
+        self
     }
 
     /// The oldest octet not yet acknowledged.
@@ -204,10 +217,12 @@ impl Sender {
 
     /// The acknowledgement numbers that smoltcp is shown before `ack` itself.
     pub(super) fn split(&self, ack: u32) -> impl Iterator<Item = u32> + use<> {
-        let step = u32::try_from(self.mss).unwrap_or(u32::MAX);
+        let mss = u32::try_from(self.mss).unwrap_or(u32::MAX);
+        let step = if self.slow_start { mss } else { mss * 2 };
         let acked = ack.wrapping_sub(self.una);
         let in_flight = self.max.wrapping_sub(self.una);
-        let valid = self.slow_start && acked <= in_flight;
+        let lossy = self.stretched && self.retransmissions > 0;
+        let valid = (self.slow_start || lossy) && acked <= in_flight;
         let pieces = if valid { acked.div_ceil(step) } else { 0 };
         let una = self.una;
         (1..pieces).map(move |piece| una.wrapping_add(piece * step))

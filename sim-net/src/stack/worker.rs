@@ -5,6 +5,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::HardwareAddress;
 
 use super::device::{Device, capabilities};
+use super::segment::Segment;
 use crate::frame::{BufferPool, Frame, FrameMeta};
 
 /// Buffers and protocol code that every stack of one worker thread uses in turn.
@@ -94,6 +95,21 @@ impl Port<'_> {
     ) {
         let mut device = Device::new(self.mtu, Some(packet), out, self.buffers, meta);
         self.interface.poll_ingress_single(at, &mut device, set);
+    }
+
+    /// The same as [`Self::egress`], but a segment that continues the last frame of `out` becomes
+    /// part of it. Gives the segment.
+    pub(super) fn egress_joining(
+        &mut self,
+        at: Instant,
+        set: &mut SocketSet<'static>,
+        meta: FrameMeta,
+        out: &mut Vec<Frame>,
+    ) -> Option<Segment> {
+        let mut device = Device::new(self.mtu, None, out, self.buffers, meta).joining();
+        let result = self.interface.poll_egress(at, &mut device, set);
+        let sent = result == PollResult::SocketStateChanged;
+        device.sent().filter(|_| sent)
     }
 
     /// Lets each socket in `set` send at most one packet; says whether one did.

@@ -86,6 +86,7 @@ fn client(spec: &ClientSpec, network: &Network, context: &mut Context<'_>) -> Op
         public_address: public_address(spec, location?, network, context),
         instance_type,
         kernel_profile,
+        offloads: spec.offloads.as_ref().is_some_and(|given| given.value),
         security_groups: groups,
         listen: listeners(listen, context),
         source_dest_check: spec.source_dest_check.as_ref().is_none_or(|it| it.value),
