@@ -147,14 +147,7 @@ impl Machine {
             let mut emitted = std::mem::take(&mut self.emitted);
             let mut happened = std::mem::take(&mut self.happened);
             let stack = &mut self.netns[netns].stack;
-            let polled = stack.poll(
-                now,
-                env.worker,
-                conn,
-                budget,
-                &mut emitted,
-                &mut happened,
-            );
+            let polled = stack.poll(now, env.worker, conn, budget, &mut emitted, &mut happened);
             self.carry_out(env, netns, emitted, happened);
             if !polled.more {
                 break;

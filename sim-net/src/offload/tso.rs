@@ -43,7 +43,11 @@ mod tests {
 
     /// A super-frame with sequence number `2^32 - 100`, so that cutting it wraps.
     fn super_frame(payload: usize, segment: u16) -> Frame {
-        let mut data = packet(tuple(Protocol::Tcp, "1.1.1.1:1", "2.2.2.2:2"), 0x19, payload);
+        let mut data = packet(
+            tuple(Protocol::Tcp, "1.1.1.1:1", "2.2.2.2:2"),
+            0x19,
+            payload,
+        );
         headers::advance_seq(&mut data, u32::MAX - 99);
         for (at, octet) in data[40..].iter_mut().enumerate() {
             *octet = (at % 251) as u8;

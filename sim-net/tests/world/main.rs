@@ -6,6 +6,7 @@ mod contention;
 mod determinism;
 mod explain;
 mod gateways;
+mod offloads;
 mod options;
 mod ordering;
 mod physics;

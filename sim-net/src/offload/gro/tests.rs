@@ -13,7 +13,11 @@ const ACK: u8 = 0x10;
 /// A packet of the flow from this port, `seq` octets into its stream.
 fn data(port: u16, seq: u32, payload: usize, flags: u8) -> Frame {
     let from = format!("1.1.1.1:{port}");
-    let mut data = packet(tuple(Protocol::Tcp, &from, "2.2.2.2:80"), ACK | flags, payload);
+    let mut data = packet(
+        tuple(Protocol::Tcp, &from, "2.2.2.2:80"),
+        ACK | flags,
+        payload,
+    );
     headers::advance_seq(&mut data, seq);
     let meta = FrameMeta::new(FlowTag::new(0), SimTime::ZERO);
     Frame { data, meta }
@@ -59,7 +63,10 @@ fn a_short_segment_or_a_push_ends_the_frame() {
 #[test]
 fn a_hole_or_another_header_ends_the_frame() {
     let first = || data(1, 0, 100, 0);
-    assert_eq!(polled([first(), data(1, 200, 100, 0)]), [(100, 1), (100, 1)]);
+    assert_eq!(
+        polled([first(), data(1, 200, 100, 0)]),
+        [(100, 1), (100, 1)]
+    );
     assert_eq!(polled([first(), first()]), [(100, 1), (100, 1)]);
     // Octets of the second packet: time to live, acknowledgement, window, URG.
     for (at, octet) in [(8, 63), (31, 1), (35, 1), (33, ACK | URG)] {
@@ -93,7 +100,10 @@ fn an_acknowledgement_goes_on_at_once_after_what_is_held_of_its_flow() {
 fn a_frame_has_at_most_64_kib() {
     let run = (0..50).map(|n| data(1, n * 1460, 1460, 0));
     let most = (MAX_SUPER_FRAME - 40) / 1460;
-    assert_eq!(polled(run), [(most * 1460, most), ((50 - most) * 1460, 50 - most)]);
+    assert_eq!(
+        polled(run),
+        [(most * 1460, most), ((50 - most) * 1460, 50 - most)]
+    );
 }
 
 proptest! {
