@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use sim_core::{LookupMap, SimTime};
 
-use crate::headers::FiveTuple;
+use crate::headers::{FiveTuple, FlowKey};
 
 /// Entries that are looked at when one is added.
 const LOOKED_AT: usize = 2;
@@ -20,30 +20,11 @@ pub(crate) trait Expires {
     fn expires(&self) -> SimTime;
 }
 
-/// A 5-tuple in two words: hashed and compared in a few instructions, field by field it is many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    addrs: u64,
-    ports: u64,
-}
-
-impl From<&FiveTuple> for Key {
-    fn from(flow: &FiveTuple) -> Self {
-        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
-        let ports = pair(flow.src.port().into(), flow.dst.port().into());
-        Self {
-            addrs: pair((*flow.src.ip()).into(), (*flow.dst.ip()).into()),
-            // A port has 16 bits; the protocol lies above the destination's.
-            ports: ports | u64::from(u8::from(flow.protocol)) << 16,
-        }
-    }
-}
-
 /// The flows of one interface.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowTable<V> {
-    flows: LookupMap<Key, V>,
-    ring: VecDeque<Key>,
+    flows: LookupMap<FlowKey, V>,
+    ring: VecDeque<FlowKey>,
 }
 
 impl<V: Expires> FlowTable<V> {
@@ -57,14 +38,14 @@ impl<V: Expires> FlowTable<V> {
     /// The state of a flow that lives at `now`.
     pub(crate) fn get(&self, flow: &FiveTuple, now: SimTime) -> Option<&V> {
         self.flows
-            .get(&flow.into())
+            .get(&(*flow).into())
             .filter(|state| state.expires() > now)
     }
 
     /// The state of a flow, to be changed. It may be over, and then means nothing but that there is
     /// room for it.
     pub(crate) fn entry(&mut self, flow: &FiveTuple) -> Option<&mut V> {
-        self.flows.get_mut(&flow.into())
+        self.flows.get_mut(&(*flow).into())
     }
 
     /// Sets the state of a flow.
@@ -83,7 +64,7 @@ impl<V: Expires> FlowTable<V> {
                 self.flows.remove(&oldest);
             }
         }
-        let key = flow.into();
+        let key = (*flow).into();
         if self.flows.insert(key, state).is_none() {
             self.ring.push_back(key);
         }

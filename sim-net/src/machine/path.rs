@@ -165,7 +165,23 @@ impl Machine {
 
     /// Asks the rules at one hook; gives the packet back, rewritten or not, if it may pass. One that
     /// may not is counted, and its sender told where the rule says so.
+    #[inline]
     fn hook(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        netns: NetnsId,
+        hook: Hook,
+        ifaces: Ifaces,
+        state: &mut PacketState,
+        frame: Frame,
+    ) -> Option<Frame> {
+        if self.netns[netns].netfilter.is_none() {
+            return Some(frame);
+        }
+        self.ask_rules(env, netns, hook, ifaces, state, frame)
+    }
+
+    fn ask_rules(
         &mut self,
         env: &mut Env<'_, '_>,
         netns: NetnsId,

@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use sim_core::SimTime;
+
 use super::{Env, Event, Machine};
 use crate::cost::{Charge, Primitive};
 use crate::cpu::{Ingress, ROUND};
@@ -137,12 +139,12 @@ impl Machine {
             true => SEND_ROUND_SUPER_FRAMES,
             false => SEND_ROUND,
         };
-        loop {
+        let timer = loop {
             if let Some(eni) = gate
                 && self.backlog(env, eni) >= QUEUE_HIGH
             {
-                self.wait_for_queue(env, eni, netns, conn);
-                break;
+                // Its timer says *now*, and means nothing until the queue has room.
+                return self.wait_for_queue(env, eni, netns, conn);
             }
             let mut emitted = std::mem::take(&mut self.emitted);
             let mut happened = std::mem::take(&mut self.happened);
@@ -150,17 +152,20 @@ impl Machine {
             let polled = stack.poll(now, env.worker, conn, budget, &mut emitted, &mut happened);
             self.carry_out(env, netns, emitted, happened);
             if !polled.more {
-                break;
+                break polled.timer;
             }
             // What has been sent so far is carried on before more is.
             if let Some(core) = self.meter.core()
                 && self.cores[core].frames() >= ROUND
             {
                 self.cores[core].push_poll(netns, conn);
-                break;
+                let stack = &mut self.netns[netns].stack;
+                break stack.next_timer(now, env.worker, conn);
             }
+        };
+        if let Some(at) = timer {
+            self.set_timer(env, netns, conn, at);
         }
-        self.set_timer(env, netns, conn);
     }
 
     /// Sends a datagram of `len` octets that starts with `header`.
@@ -255,24 +260,18 @@ impl Machine {
                 self.cores[core].push_poll(netns, conn);
                 self.kick(env, core, now);
             }
-            _ => self.set_timer(env, netns, conn),
+            Some(at) => self.set_timer(env, netns, conn, at),
+            None => {}
         }
     }
 
     /// Keeps one timer event pending for a connection: the earliest that is needed. One that has
     /// become too early asks again when it fires.
-    fn set_timer(&mut self, env: &mut Env<'_, '_>, netns: NetnsId, conn: ConnId) {
-        let now = env.ctx.now();
-        if self.netns[netns].conn(conn).waiting {
-            return;
-        }
-        let Some(at) = self.netns[netns].stack.next_timer(now, env.worker, conn) else {
-            return;
-        };
-        let at = at.max(now);
+    fn set_timer(&mut self, env: &mut Env<'_, '_>, netns: NetnsId, conn: ConnId, at: SimTime) {
+        let at = at.max(env.ctx.now());
         let entity = self.netns_entity(netns);
         let state = self.netns[netns].conn(conn);
-        if state.timer.is_some_and(|pending| pending <= at) {
+        if state.waiting || state.timer.is_some_and(|pending| pending <= at) {
             return;
         }
         state.timer = Some(at);

@@ -107,6 +107,15 @@ pub(super) enum Fate {
     Gone,
 }
 
+/// What came of letting a connection send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Transmitted {
+    /// The budget is why it stopped.
+    pub(super) more: bool,
+    /// Something was due, so that the connection's state may have changed.
+    pub(super) acted: bool,
+}
+
 /// Why a connection's state may have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -478,18 +487,19 @@ impl Connection {
         self.probe.spend();
     }
 
-    /// Sends what may be sent, at most `budget` frames; true if the budget is why it stopped.
+    /// Sends what may be sent, at most `budget` frames.
     pub(super) fn transmit(
         &mut self,
         now: SimTime,
         port: &mut Port<'_>,
         mut budget: usize,
         out: &mut Vec<Frame>,
-    ) -> bool {
+    ) -> Transmitted {
+        let mut done = Transmitted::default();
         if let Some(timer) = self.timer
             && timer.is_none_or(|at| at > now)
         {
-            return false;
+            return done;
         }
         if self.probe.due().is_some_and(|due| due <= now) {
             self.probe.spend();
@@ -497,6 +507,7 @@ impl Connection {
             self.sender.holed = true;
             // Another window resets the count of duplicates.
             self.resend(now, port, self.peer_window ^ 1, DUPLICATES + 1);
+            done.acted = true;
         }
         let (at, meta) = (self.clock.read(now), self.meta(now));
         let mut silent = 0;
@@ -505,12 +516,14 @@ impl Connection {
             let due = port.interface.poll_at(at, &self.sockets);
             if due.is_none_or(|due| due > at) || silent == SILENT_DISPATCHES {
                 self.timer = Some(self.wait(now, due));
-                return false;
+                return done;
             }
             if budget == 0 {
                 self.timer = None;
-                return true;
+                done.more = true;
+                return done;
             }
+            done.acted = true;
             let timer = due.is_some_and(|due| due > Instant::ZERO);
             let handshaking = self.handshaking();
             if self.offloads && self.announced {
@@ -614,6 +627,16 @@ impl Connection {
             } = segment;
             self.final_ack = Some(segment::pure_ack(&frame.data, seq, ack, window));
         }
+    }
+
+    /// The next timer as [`Self::transmit`] left it.
+    pub(super) fn timer(&self) -> Option<SimTime> {
+        self.timer.flatten()
+    }
+
+    /// Whether nothing but a segment or a call can change what the program is to be told.
+    pub(super) fn is_calm(&self) -> bool {
+        self.announced && self.view().state() == State::Established
     }
 
     /// When something is due next, if nothing arrives before.

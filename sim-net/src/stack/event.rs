@@ -1,5 +1,7 @@
 //! What a stack tells the programs of its namespace.
 
+use sim_core::SimTime;
+
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::ids::{AppId, ConnId, FlowTag, ListenerId, UdpId};
@@ -175,6 +177,9 @@ pub struct Datagram {
 pub struct Polled {
     /// The connection could send more at once: it stopped for the budget.
     pub more: bool,
+    /// When it is to be polled next if nothing happens before, as
+    /// [`next_timer`](super::Stack::next_timer) would say; without meaning where it could send more.
+    pub timer: Option<SimTime>,
 }
 
 /// State of a connection, by its name in RFC 9293.

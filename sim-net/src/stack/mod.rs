@@ -345,12 +345,21 @@ impl Stack {
             return Polled::default();
         };
         let mut port = worker.port(connection.options.mtu);
-        let more = connection.transmit(now, &mut port, budget, out);
-        let unread = connection.readable();
-        let announced = connection.announced;
-        let fate = connection.settle(Cause::Poll, unread, events);
-        self.follow(now, conn, announced, fate);
-        Polled { more }
+        let done = connection.transmit(now, &mut port, budget, out);
+        let mut polled = Polled {
+            more: done.more,
+            timer: connection.timer(),
+        };
+        if done.acted || !connection.is_calm() {
+            let unread = connection.readable();
+            let announced = connection.announced;
+            let fate = connection.settle(Cause::Poll, unread, events);
+            self.follow(now, conn, announced, fate);
+            if fate != Fate::Lives {
+                polled.timer = None;
+            }
+        }
+        polled
     }
 
     /// When [`Stack::poll`] has something to do next, if nothing happens before: never a time at

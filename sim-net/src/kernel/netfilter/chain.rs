@@ -72,8 +72,6 @@ pub struct Chain {
     /// `None` for a chain that is jumped to.
     pub(super) policy: Option<Policy>,
     pub(super) rules: Vec<Rule>,
-    /// How many packets each rule took.
-    pub(super) hits: Vec<u64>,
 }
 
 impl Chain {
@@ -99,12 +97,6 @@ impl Chain {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
-    }
-
-    /// How many packets each rule took.
-    #[must_use]
-    pub fn hits(&self) -> &[u64] {
-        &self.hits
     }
 }
 
@@ -133,11 +125,16 @@ pub const MAX_DEPTH: usize = 16;
 #[derive(Debug)]
 pub(super) struct RuleSet {
     chains: Vec<Chain>,
+    /// Counts changes, so that what was remembered of a walk is known to be out of date.
+    edition: u32,
 }
 
 impl RuleSet {
     pub(super) fn new() -> Self {
-        let mut set = Self { chains: Vec::new() };
+        let mut set = Self {
+            chains: Vec::new(),
+            edition: 0,
+        };
         for table in Table::ALL {
             for hook in table.hooks() {
                 set.push(table, hook.chain_name(), Some(Policy::Accept));
@@ -157,9 +154,12 @@ impl RuleSet {
             name: name.to_owned(),
             policy,
             rules: Vec::new(),
-            hits: Vec::new(),
         });
         id
+    }
+
+    pub(super) fn edition(&self) -> u32 {
+        self.edition
     }
 
     pub(super) fn chain(&self, id: ChainId) -> &Chain {
@@ -201,6 +201,7 @@ impl RuleSet {
             chain.name
         );
         chain.policy = Some(policy);
+        self.edition += 1;
     }
 
     pub(super) fn insert(&mut self, id: ChainId, at: usize, rule: Rule) {
@@ -212,7 +213,7 @@ impl RuleSet {
         );
         let jumps = matches!(rule.target, Target::Jump(_));
         chain.rules.insert(at, rule);
-        chain.hits.insert(at, 0);
+        self.edition += 1;
         if jumps {
             let deepest = (0_u16..)
                 .map(ChainId)
@@ -227,8 +228,8 @@ impl RuleSet {
     }
 
     pub(super) fn remove(&mut self, id: ChainId, at: usize) -> Rule {
+        self.edition += 1;
         let chain = &mut self.chains[usize::from(id.0)];
-        chain.hits.remove(at);
         chain.rules.remove(at)
     }
 
@@ -277,7 +278,7 @@ impl RuleSet {
 
     /// Walks a packet through a built-in chain until a rule decides.
     pub(super) fn walk(
-        &mut self,
+        &self,
         start: ChainId,
         packet: &Subject<'_>,
         tests: &mut Tests,
@@ -287,7 +288,7 @@ impl RuleSet {
         let mut depth = 0;
         loop {
             let (id, at) = stack[depth];
-            let chain = &mut self.chains[usize::from(id.0)];
+            let chain = &self.chains[usize::from(id.0)];
             let Some(rule) = chain.rules.get(usize::from(at)) else {
                 if depth == 0 {
                     return self.by_policy(start);
@@ -301,7 +302,6 @@ impl RuleSet {
                 Tested::DiffersInMatch => tests.differ_in_match += 1,
                 Tested::Applies => {
                     tests.apply += 1;
-                    chain.hits[usize::from(at)] += 1;
                     match rule.target {
                         Target::Jump(to) => {
                             depth += 1;

@@ -2,9 +2,10 @@
 
 use sim_core::{LookupMap, SimDuration, SimTime};
 
+use super::passed::Passed;
 use super::tcp::{self, Step, TcpState};
 use super::tuple::{Manip, invert};
-use crate::headers::{FiveTuple, Protocol, TcpFlags};
+use crate::headers::{FiveTuple, FlowKey, Protocol, TcpFlags};
 
 /// A UDP flow that has had no answer, or is younger than two seconds. Source: Linux,
 /// `nf_conntrack_udp_timeout` (specified).
@@ -75,6 +76,8 @@ pub struct Connection {
     pub(super) expires: SimTime,
     pub(super) packets: [u64; 2],
     pub(super) bytes: [u64; 2],
+    /// How the filter table has let its packets pass, by direction.
+    pub(super) passed: [Option<Passed>; 2],
 }
 
 impl Connection {
@@ -102,6 +105,7 @@ impl Connection {
             expires: now.saturating_add(timeout),
             packets: [0; 2],
             bytes: [0; 2],
+            passed: [None; 2],
         })
     }
 
@@ -220,7 +224,7 @@ pub(super) enum Followed {
 /// worker also comes by only now and then.
 #[derive(Debug)]
 pub struct Conntrack {
-    index: LookupMap<FiveTuple, (EntryId, Direction)>,
+    index: LookupMap<FlowKey, (EntryId, Direction)>,
     slots: Vec<Option<Connection>>,
     free: Vec<u32>,
     len: usize,
@@ -271,9 +275,14 @@ impl Conntrack {
         self.slots.get(id.0 as usize)?.as_ref()
     }
 
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, id: EntryId) -> Option<&mut Connection> {
+        self.slots.get_mut(id.0 as usize)?.as_mut()
+    }
+
     /// Finds the connection of packets with this tuple, expired or not.
     pub(super) fn find(&self, tuple: FiveTuple) -> Option<(EntryId, Direction)> {
-        self.index.get(&tuple).copied()
+        self.index.get(&tuple.into()).copied()
     }
 
     /// Finds the live connection of packets with this tuple.
@@ -282,7 +291,7 @@ impl Conntrack {
         now: SimTime,
         tuple: FiveTuple,
     ) -> Option<(EntryId, Direction)> {
-        let &(id, direction) = self.index.get(&tuple)?;
+        let &(id, direction) = self.index.get(&tuple.into())?;
         let live = self.get(id).is_some_and(|c| c.expires > now);
         if !live {
             self.remove(id);
@@ -361,9 +370,10 @@ impl Conntrack {
             }
         };
         // In this order: of a packet that is its own answer, the original direction is found.
-        self.index.insert(connection.reply, (id, Direction::Reply));
         self.index
-            .insert(connection.original, (id, Direction::Original));
+            .insert(connection.reply.into(), (id, Direction::Reply));
+        self.index
+            .insert(connection.original.into(), (id, Direction::Original));
         self.len += 1;
         Some(id)
     }
@@ -373,8 +383,8 @@ impl Conntrack {
         let Some(gone) = self.slots.get_mut(id.0 as usize).and_then(Option::take) else {
             return;
         };
-        self.index.remove(&gone.original);
-        self.index.remove(&gone.reply);
+        self.index.remove(&gone.original.into());
+        self.index.remove(&gone.reply.into());
         self.free.push(id.0);
         self.len -= 1;
     }

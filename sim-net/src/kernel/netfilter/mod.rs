@@ -18,6 +18,7 @@ pub mod docker;
 pub mod ecs_agent;
 mod engine;
 mod nat;
+mod passed;
 mod rule;
 mod state;
 mod tcp;

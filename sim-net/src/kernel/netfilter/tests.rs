@@ -304,8 +304,6 @@ fn jumps_return_to_where_they_came_from() {
         [end(1), end(2), end(3), end(4)],
         [End::Socket, dropped, dropped, dropped]
     );
-    assert_eq!(host.nf.chain(user).hits(), [1, 1, 1]);
-    assert_eq!(host.nf.chain(input).hits(), [4, 2]);
 }
 
 #[test]

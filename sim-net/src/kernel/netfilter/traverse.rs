@@ -6,6 +6,7 @@ use super::chain::{Policy, Table, Tests};
 use super::conntrack::{Binding, Connection, Direction, EntryId, Followed};
 use super::engine::Netfilter;
 use super::nat;
+use super::passed::{Circumstances, Passed};
 use super::rule::{Subject, Target};
 use super::state::{CtState, Hook, NfVerdict, PacketContext, PacketState, Tracked};
 use super::tuple::{self, Fields, Kind, Manip};
@@ -210,7 +211,7 @@ impl Netfilter {
         }
     }
 
-    /// Asks the filter table about a packet.
+    /// Asks the filter table about a packet, or remembers what it said to the one before.
     pub(super) fn filter(
         &mut self,
         hook: Hook,
@@ -219,19 +220,34 @@ impl Netfilter {
         ctx: &PacketContext<'_>,
         charge: &mut impl Charge,
     ) -> NfVerdict {
+        let at = Circumstances::of(hook, state.state, ctx, self.rules.edition());
+        let direction = state.direction() as usize;
+        let mut known = None;
+        let mut destination_translated = false;
+        match &state.tracked {
+            Tracked::Known(id) => {
+                if let Some(connection) = self.conntrack.get(*id) {
+                    known = Some(*id);
+                    destination_translated = connection.destination_translated();
+                    if let (Some(at), Some(passed)) = (at, &connection.passed[direction])
+                        && passed.holds(at)
+                    {
+                        passed.tests.charge_filter(self.config.backend, charge);
+                        state.filter = Some(passed.decider);
+                        return NfVerdict::Accept;
+                    }
+                }
+            }
+            Tracked::Pending(connection) => {
+                destination_translated = connection.destination_translated();
+            }
+            Tracked::Unseen | Tracked::No => {}
+        }
         let Some(fields) = Fields::of(packet) else {
             return NfVerdict::Drop(DropReason::Malformed);
         };
         let Some(chain) = self.rules.builtin(Table::Filter, hook) else {
             return NfVerdict::Accept;
-        };
-        let destination_translated = match &state.tracked {
-            Tracked::Known(id) => self
-                .conntrack
-                .get(*id)
-                .is_some_and(Connection::destination_translated),
-            Tracked::Pending(connection) => connection.destination_translated(),
-            Tracked::Unseen | Tracked::No => false,
         };
         let subject = Subject {
             fields,
@@ -244,10 +260,20 @@ impl Netfilter {
         tests.charge_filter(self.config.backend, charge);
         state.filter = Some(outcome.decider);
         match (outcome.target, outcome.policy) {
-            (Some(Target::Drop), _) | (None, Policy::Drop) => NfVerdict::Drop(hook.drop_reason()),
-            (Some(Target::Reject(with)), _) => NfVerdict::Reject(with, hook.drop_reason()),
-            _ => NfVerdict::Accept,
+            (Some(Target::Drop), _) | (None, Policy::Drop) => {
+                return NfVerdict::Drop(hook.drop_reason());
+            }
+            (Some(Target::Reject(with)), _) => {
+                return NfVerdict::Reject(with, hook.drop_reason());
+            }
+            _ => {}
         }
+        if let (Some(at), Some(id)) = (at, known)
+            && let Some(connection) = self.conntrack.get_mut(id)
+        {
+            connection.passed[direction] = Some(Passed::new(at, outcome.decider, tests));
+        }
+        NfVerdict::Accept
     }
 
     /// Puts a new connection into the table, now that its first packet has passed every hook.
