@@ -130,6 +130,7 @@ pub(crate) fn hosts(count: usize, latency: SimDuration, duration: SimDuration) -
         routes: Vec::new(),
     };
     Plan {
+        trains: true,
         region: open_vpc(latency),
         instances: Vec::new(),
         tasks: Vec::new(),

@@ -5,9 +5,12 @@
 //! long as the links of the other side's topology together. The programs of the other side are in
 //! `benches/peers/ns3/`.
 
+use std::sync::Arc;
+
 use scenarios::lower::{NonePolicy, lower};
 use scenarios::toml::read_scenario;
 use sim_core::{ByteSize, SimDuration};
+use sim_net::cost::CostProfile;
 use sim_net::eni::TrackingTimeouts;
 use sim_net::headers::Protocol;
 use sim_net::plan::{
@@ -35,6 +38,23 @@ pub fn bulk(bytes: u64) -> Plan {
         vec![target(Place::Host(1), 5001)],
         Some(bytes),
     )];
+    plan
+}
+
+/// W1 as Linux would do it: the same between two machines with a kernel that costs what
+/// `linux-6.18-2vcpu` says, and segmentation and receive offload. Packets are still those of the wire.
+///
+/// # Panics
+/// Never: the profile is built in.
+#[must_use]
+pub fn bulk_offloaded(bytes: u64) -> Plan {
+    let mut plan = bulk(bytes);
+    let profile = CostProfile::builtin("linux-6.18-2vcpu").expect("built in");
+    let profile = Arc::new(profile.clone());
+    for host in &mut plan.hosts {
+        host.profile = profile.clone();
+        host.offloads = true;
+    }
     plan
 }
 
@@ -155,6 +175,8 @@ mod tests {
     #[test]
     fn each_workload_does_its_work() {
         let outcome = run(world(&bulk(1 << 20)));
+        assert_eq!(outcome.workloads[0].bytes, 1 << 20);
+        let outcome = run(world(&bulk_offloaded(1 << 20)));
         assert_eq!(outcome.workloads[0].bytes, 1 << 20);
         let outcome = run(world(&requests(3, SimDuration::from_ms(20))));
         let asked = outcome.workloads[0].ok;

@@ -162,10 +162,46 @@ impl Frame {
     /// Length with its Ethernet header and tag, in octets: what a capture shows.
     #[must_use]
     pub fn frame_len(&self) -> usize {
-        self.data.len() + ETHERNET_HEADER + if self.meta.vlan == 0 { 0 } else { VLAN_TAG }
+        PacketView::of(self).frame_len()
     }
 
     /// Octet times that the frame takes on a wire, preamble and gap included.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        PacketView::of(self).wire_len()
+    }
+}
+
+/// What is looked at of a packet on its way through interfaces and the fabric: of a packet of a
+/// super-frame, the header of the super-frame, which says the same of it.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketView<'a> {
+    /// The packet from its IPv4 header on; payload beyond the packet's own is not looked at.
+    pub header: &'a [u8],
+    /// Its length at layer 3, in octets.
+    pub len: usize,
+    /// The facts beside it.
+    pub meta: &'a FrameMeta,
+}
+
+impl<'a> PacketView<'a> {
+    /// The packet that a frame is.
+    #[must_use]
+    pub fn of(frame: &'a Frame) -> Self {
+        Self {
+            header: &frame.data,
+            len: frame.data.len(),
+            meta: &frame.meta,
+        }
+    }
+
+    /// Length with its Ethernet header and tag, in octets.
+    #[must_use]
+    pub fn frame_len(&self) -> usize {
+        self.len + ETHERNET_HEADER + if self.meta.vlan == 0 { 0 } else { VLAN_TAG }
+    }
+
+    /// Octet times that it takes on a wire, preamble and gap included.
     #[must_use]
     pub fn wire_len(&self) -> usize {
         self.frame_len() + WIRE_OVERHEAD
@@ -320,7 +356,8 @@ mod tests {
         let huge = pool.take(MAX_SUPER_FRAME);
         let address = huge.as_ptr();
         pool.give(huge);
-        assert_eq!(pool.take(20_000).as_ptr(), address);
+        let again = pool.take(20_000);
+        assert_eq!(again.as_ptr(), address);
     }
 
     #[test]

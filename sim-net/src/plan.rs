@@ -77,6 +77,9 @@ pub struct Plan {
     pub listeners: Vec<ListenerPlan>,
     /// Single attempts to reach an address, each made once. They start [`PROBE_GAP`] apart, in order.
     pub probes: Vec<ProbePlan>,
+    /// Whether packets that leave an interface together travel as one event. It changes nothing but
+    /// the speed of the simulator, and is there so that this can be shown.
+    pub trains: bool,
     /// What is measured when.
     pub measure: MeasurePlan,
 }

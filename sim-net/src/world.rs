@@ -103,6 +103,8 @@ pub struct Outcome {
     pub digest: u64,
     /// How many there were.
     pub events: u64,
+    /// Packets that travelled with others as one message.
+    pub in_trains: u64,
     /// What a capture has kept, by time.
     pub captured: Vec<CapturedPacket>,
 }
@@ -195,12 +197,14 @@ impl World {
             .iter()
             .for_each(|machine| machine.check_utilisation(self.times.stop));
         let mut drops = DropCounters::default();
+        let mut in_trains = 0;
         let mut captured = Vec::new();
         let mut records: Option<Vec<WorkloadRecord>> = None;
         let mut notes = vec![ProbeNote::default(); self.probes.len()];
         let mut hops: Option<HopTable> = None;
         for machine in machines {
             drops.merge(&machine.account.drops);
+            in_trains += machine.account.in_trains;
             match &mut hops {
                 None => hops = Some(machine.hops().clone()),
                 Some(mine) => mine.merge(machine.hops()),
@@ -236,6 +240,7 @@ impl World {
             frames,
             digest,
             events: stats.events,
+            in_trains,
             captured,
         }
     }

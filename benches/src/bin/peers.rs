@@ -26,13 +26,16 @@ const INCAST_MS: u64 = 200;
 #[derive(Clone, Copy)]
 enum Workload {
     Bulk,
+    /// The same with segmentation and receive offload on our side.
+    BulkOffloaded,
     /// With so many pairs.
     Request(usize),
     Incast,
 }
 
-const ALL: [Workload; 4] = [
+const ALL: [Workload; 5] = [
     Workload::Bulk,
+    Workload::BulkOffloaded,
     Workload::Request(10),
     Workload::Request(1000),
     Workload::Incast,
@@ -42,6 +45,7 @@ impl Workload {
     fn name(self) -> String {
         match self {
             Self::Bulk => "W1 bulk".to_owned(),
+            Self::BulkOffloaded => "W1 bulk, offloads".to_owned(),
             Self::Request(pairs) => format!("W2 request/response, N = {pairs}"),
             Self::Incast => "W3 incast".to_owned(),
         }
@@ -50,6 +54,7 @@ impl Workload {
     fn plan(self) -> Plan {
         match self {
             Self::Bulk => peers::bulk(BULK),
+            Self::BulkOffloaded => peers::bulk_offloaded(BULK),
             // About 200,000 requests either way.
             Self::Request(pairs) => {
                 let ms = if pairs > 100 { 40 } else { 2500 };
@@ -65,7 +70,7 @@ impl Workload {
     /// The program of the other side and its arguments, for the work that was done on ours.
     fn other(self, ours: &Value) -> (&'static str, Vec<String>) {
         match self {
-            Self::Bulk => ("bulk", vec![format!("--bytes={BULK}")]),
+            Self::Bulk | Self::BulkOffloaded => ("bulk", vec![format!("--bytes={BULK}")]),
             Self::Request(pairs) => {
                 let requests = ours["requests"].as_u64().unwrap_or(0);
                 let arguments = vec![format!("--pairs={pairs}"), format!("--requests={requests}")];
@@ -86,7 +91,7 @@ impl Workload {
     /// How far the octets of the two sides may be apart.
     fn tolerance(self) -> f64 {
         match self {
-            Self::Bulk | Self::Request(_) => 0.0,
+            Self::Bulk | Self::BulkOffloaded | Self::Request(_) => 0.0,
             // The same link for the same time; losses are not the same.
             Self::Incast => 0.1,
         }

@@ -253,6 +253,7 @@ impl Factory<'_> {
         );
         machine.offloads = shape.offloads;
         machine.peers_offload = self.plan.offloads();
+        machine.sends_trains = self.plan.trains;
         MachineBuilder::new(machine, index, self.streams, idle_tag(self.plan))
     }
 

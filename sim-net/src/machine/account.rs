@@ -234,6 +234,8 @@ pub struct Account {
     pub sent: u64,
     /// Frames taken by a stack.
     pub delivered: u64,
+    /// Packets that arrived with others, as a train.
+    pub in_trains: u64,
     /// Frames dropped.
     pub drops: DropCounters,
     /// One record for each workload, by [`FlowTag`]. Tags beyond them are those of probes.

@@ -3,7 +3,7 @@
 use sim_core::SimTime;
 
 use super::path::Hop;
-use super::{Env, Event, Machine, Message};
+use super::{Env, Event, Load, Machine, Message};
 use crate::cost::{Charge, Primitive};
 use crate::cpu::{Component, Ingress, rss};
 use crate::eni::EgressOutcome;
@@ -258,6 +258,10 @@ impl Machine {
         if packets == 1 {
             return self.offer_packet(env, eni, frame);
         }
+        // A FIN makes the last packet another than the others.
+        if self.sends_trains && headers::tcp_flags(&frame.data).is_some_and(|flags| !flags.fin) {
+            return self.offer_train(env, eni, frame);
+        }
         for index in 0..packets {
             let mut data = env.worker.buffers.take(frame.largest_packet());
             offload::cut(&frame, index, &mut data);
@@ -269,17 +273,23 @@ impl Machine {
     }
 
     fn offer_packet(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
+        self.look_outside(eni, &mut frame);
         let device = &mut self.enis[eni];
-        // Nobody else asks for the path this early.
-        if self.allowance.limits_internet() && headers::is_ipv4(&frame.data) {
-            let dst = headers::dst_addr(&frame.data);
-            let dst = device.eni.resolve(frame.meta.next_hop, dst);
-            frame.meta.internet = device.port.leads_outside(&self.fabric, dst);
-        }
         let outcome = device
             .eni
             .egress(&mut self.allowance, env.ctx.now(), &frame);
         self.leave(env, eni, frame, outcome);
+    }
+
+    /// Notes whether a frame will pass an internet gateway, where that has a limit. Nobody else asks
+    /// for the path this early.
+    pub(super) fn look_outside(&mut self, eni: EniId, frame: &mut Frame) {
+        if self.allowance.limits_internet() && headers::is_ipv4(&frame.data) {
+            let device = &mut self.enis[eni];
+            let dst = headers::dst_addr(&frame.data);
+            let dst = device.eni.resolve(frame.meta.next_hop, dst);
+            frame.meta.internet = device.port.leads_outside(&self.fabric, dst);
+        }
     }
 
     /// Offers a frame again that the single-flow limit has held.
@@ -293,7 +303,13 @@ impl Machine {
         self.leave(env, eni, frame, outcome);
     }
 
-    fn leave(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame, outcome: EgressOutcome) {
+    pub(super) fn leave(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        eni: EniId,
+        frame: Frame,
+        outcome: EgressOutcome,
+    ) {
         let now = env.ctx.now();
         let device = &mut self.enis[eni];
         match outcome {
@@ -341,8 +357,9 @@ impl Machine {
                     .hops
                     .add(frame.meta.tag, Component::Fabric, arrival - at);
                 let entity = self.eni_entity(eni);
-                env.ctx
-                    .send(entity, machine, arrival, Message { eni: to, frame });
+                let load = Load::Packet(frame);
+                let message = Message { eni: to, load };
+                env.ctx.send(entity, machine, arrival, message);
             }
             Transit::Drop(reason) => {
                 device.counts.dropped_out += 1;

@@ -15,6 +15,7 @@ mod path;
 mod probes;
 mod run;
 mod sockets;
+mod trains;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use sim_core::{Context, EntityId, IndexVec, SimTime};
 pub use self::account::{
     Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, WorkloadRecord,
 };
-pub use self::event::{Event, Message};
+pub use self::event::{Event, Load, Message};
 pub use self::order::FlowOrder;
 pub use self::probes::{ProbeNote, ProbeNotes, ProbeResult};
 use crate::app::App;
@@ -33,7 +34,7 @@ use crate::eni::{Allowance, Eni};
 use crate::frame::{Frame, FrameStore};
 use crate::ids::{AppId, BridgeId, ConnId, CoreId, EniId, NetnsId};
 use crate::kernel::netns::{BridgeDevice, Netns};
-use crate::offload::Gro;
+use crate::offload::{Gro, TrainStore};
 use crate::stack::{SocketEvent, StackWorker};
 use crate::verdict::DropReason;
 use crate::vpc::{Fabric, FabricPort, NatTable};
@@ -116,10 +117,14 @@ pub struct Machine {
     pub offloads: bool,
     /// Whether any machine of the world does, so that acknowledgements may stand for many segments.
     pub peers_offload: bool,
+    /// Whether packets of one super-frame travel as one message. It makes no difference to any of
+    /// them.
+    pub sends_trains: bool,
     /// The interval in which time is accounted to components.
     pub measured: (SimTime, SimTime),
     meter: Meter,
     frames: FrameStore,
+    trains: TrainStore,
     emitted: Vec<Frame>,
     happened: Vec<SocketEvent>,
     flood_ports: Vec<crate::ids::BridgePortId>,
@@ -161,9 +166,11 @@ impl Machine {
             account,
             offloads: false,
             peers_offload: false,
+            sends_trains: true,
             measured: (SimTime::ZERO, SimTime::MAX),
             meter: Meter::new(profile, tags),
             frames: FrameStore::default(),
+            trains: TrainStore::default(),
             emitted: Vec::new(),
             happened: Vec::new(),
             flood_ports: Vec::new(),
@@ -182,7 +189,7 @@ impl Machine {
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         let queued: usize = self.cores.iter().map(Core::packets).sum();
-        (queued + self.frames.len()) as u64
+        (queued + self.frames.len() + self.trains.arriving()) as u64
     }
 
     /// The program `app` may be started with this entity as the source of its first event.

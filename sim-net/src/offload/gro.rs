@@ -5,6 +5,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::Arriving;
 use crate::frame::{BufferPool, Frame, MAX_SUPER_FRAME};
 use crate::headers;
 use crate::ids::EniId;
@@ -89,22 +90,20 @@ fn follows((first, one): (&Frame, &View), (next, two): (&[u8], &View)) -> bool {
         && a.len() + two.payload <= MAX_SUPER_FRAME
 }
 
-/// Appends the payload of `next`, which [`follows`] `first`.
-fn append(first: &mut Frame, next: Frame, pool: &mut BufferPool) {
-    let headers = headers::tcp_headers_len(&next.data).expect("it continues a segment");
+/// Appends a payload that [`follows`] `first`, with the flags of its packet.
+fn extend(first: &mut Frame, payload: &[u8], flags: u8, pool: &mut BufferPool) {
     if first.meta.segment == 0 {
-        let payload = first.data.len() - headers;
-        first.meta.segment = u16::try_from(payload).expect("a packet has at most 65,535 octets");
+        let before = headers::payload_len(&first.data);
+        first.meta.segment = u16::try_from(before).expect("a packet has at most 65,535 octets");
     }
     if first.data.capacity() < MAX_SUPER_FRAME {
         let mut room = pool.take(MAX_SUPER_FRAME);
         room.extend_from_slice(&first.data);
         pool.give(std::mem::replace(&mut first.data, room));
     }
-    first.data.extend_from_slice(&next.data[headers..]);
-    first.data[33] |= next.data[33] & MAY_DIFFER;
+    first.data.extend_from_slice(payload);
+    first.data[33] |= flags & MAY_DIFFER;
     headers::set_total_len(&mut first.data);
-    pool.recycle(next);
 }
 
 /// The packets that one poll of a receive ring has put together so far.
@@ -134,7 +133,8 @@ impl Gro {
             let one = View::of(&held.data).expect("only segments are held");
             if follows((held, &one), (&frame.data, &view)) {
                 let short = view.payload % segment(held, &one) != 0;
-                append(held, frame, pool);
+                extend(held, &frame.data[view.headers..], view.flags, pool);
+                pool.recycle(frame);
                 if short || view.flags & ENDS != 0 {
                     let (_, _, held) = self.held.remove(at);
                     out.push((eni, held));
@@ -148,6 +148,53 @@ impl Gro {
             out.push((eni, frame));
         } else {
             self.held.push((eni, flow, frame));
+        }
+    }
+
+    /// The same as [`Self::receive`] for a packet of a train, whose octets are copied only here.
+    pub fn receive_of_train(
+        &mut self,
+        eni: EniId,
+        (train, index): (&Arriving, usize),
+        pool: &mut BufferPool,
+        out: &mut Vec<(EniId, Frame)>,
+    ) {
+        let whole = &train.train.frame;
+        let payload = train.payload(index);
+        let Some(View { seq, flags, .. }) = View::of(&whole.data) else {
+            out.push((eni, train.packet(index, pool)));
+            return;
+        };
+        let offset = u32::try_from(index * train.segment).expect("below 65,536");
+        let last = index + 1 == train.train.arrivals.len();
+        let view = View {
+            headers: train.headers,
+            seq: seq.wrapping_add(offset),
+            flags: if last { flags } else { flags & !MAY_DIFFER },
+            payload: payload.len(),
+        };
+        let flow = flow(&whole.data);
+        let same = |(at, of, _): &(EniId, Flow, Frame)| *at == eni && *of == flow;
+        if let Some(at) = self.held.iter().position(same) {
+            let held = &mut self.held[at].2;
+            let one = View::of(&held.data).expect("only segments are held");
+            if follows((held, &one), (&whole.data, &view)) {
+                let short = view.payload % segment(held, &one) != 0;
+                extend(held, payload, view.flags, pool);
+                if short || view.flags & ENDS != 0 {
+                    let (_, _, held) = self.held.remove(at);
+                    out.push((eni, held));
+                }
+                return;
+            }
+            let (_, _, held) = self.held.remove(at);
+            out.push((eni, held));
+        }
+        let packet = train.packet(index, pool);
+        if view.flags & ENDS != 0 {
+            out.push((eni, packet));
+        } else {
+            self.held.push((eni, flow, packet));
         }
     }
 

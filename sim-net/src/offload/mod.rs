@@ -10,7 +10,9 @@
 //! A super-frame counts as its packets wherever frames are counted.
 
 mod gro;
+mod train;
 mod tso;
 
 pub use gro::Gro;
-pub use tso::cut;
+pub use train::{Arriving, Train, TrainSlot, TrainStore};
+pub use tso::{cut, cut_several};

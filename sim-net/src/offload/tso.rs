@@ -1,5 +1,7 @@
 //! Cutting a super-frame into packets.
 
+use std::ops::Range;
+
 use crate::frame::Frame;
 use crate::headers;
 
@@ -7,28 +9,37 @@ use crate::headers;
 /// `net/ipv4/tcp_offload.c`, `tcp_gso_segment` (specified).
 const LAST_ONLY: u8 = 0x01 | 0x08;
 
+/// Appends the super-frame of these packets of a larger one to `out`, which is empty.
+///
+/// # Panics
+/// If that is no TCP segment.
+pub fn cut_several(frame: &Frame, packets: Range<usize>, out: &mut Vec<u8>) {
+    let data = &frame.data;
+    let segment = usize::from(frame.meta.segment);
+    let headers = headers::tcp_headers_len(data).expect("a super-frame is a TCP segment");
+    let start = (headers + packets.start * segment).min(data.len());
+    let end = (headers + packets.end * segment).min(data.len());
+    out.extend_from_slice(&data[..headers]);
+    out.extend_from_slice(&data[start..end]);
+    headers::set_total_len(out);
+    let offset = packets.start * segment;
+    let offset = u32::try_from(offset).expect("a super-frame has at most 65,535 octets");
+    headers::advance_seq(out, offset);
+    if end < data.len() {
+        headers::clear_tcp_flags(out, LAST_ONLY);
+    }
+}
+
 /// Appends packet number `index` of a super-frame to `out`, which is empty; of a frame that is one
 /// packet, that packet.
 ///
 /// # Panics
 /// If the super-frame is no TCP segment.
 pub fn cut(frame: &Frame, index: usize, out: &mut Vec<u8>) {
-    let data = &frame.data;
-    let segment = usize::from(frame.meta.segment);
-    if segment == 0 {
-        out.extend_from_slice(data);
-        return;
-    }
-    let headers = headers::tcp_headers_len(data).expect("a super-frame is a TCP segment");
-    let start = headers + index * segment;
-    let end = (start + segment).min(data.len());
-    out.extend_from_slice(&data[..headers]);
-    out.extend_from_slice(&data[start.min(end)..end]);
-    headers::set_total_len(out);
-    let offset = u32::try_from(index * segment).expect("a super-frame has at most 65,535 octets");
-    headers::advance_seq(out, offset);
-    if end < data.len() {
-        headers::clear_tcp_flags(out, LAST_ONLY);
+    if frame.meta.segment == 0 {
+        out.extend_from_slice(&frame.data);
+    } else {
+        cut_several(frame, index..index + 1, out);
     }
 }
 

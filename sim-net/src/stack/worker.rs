@@ -1,5 +1,6 @@
 //! What one worker thread keeps for all the stacks that it runs.
 
+use sim_core::SimTime;
 use smoltcp::iface::{Config, Interface, PollResult, SocketSet};
 use smoltcp::time::Instant;
 use smoltcp::wire::HardwareAddress;
@@ -19,6 +20,8 @@ use crate::frame::{BufferPool, Frame, FrameMeta};
 pub struct StackWorker {
     /// Buffers of frames.
     pub buffers: BufferPool,
+    /// Lists of arrival times to use again.
+    pub(crate) times: Vec<Vec<SimTime>>,
     interfaces: Vec<(usize, Interface)>,
     pub(super) scratch: Vec<u8>,
 }
@@ -63,7 +66,7 @@ impl StackWorker {
 
 fn interface(mtu: usize, seed: u64) -> Interface {
     let (mut out, mut pool) = (Vec::new(), BufferPool::default());
-    let meta = FrameMeta::new(crate::ids::FlowTag::new(0), sim_core::SimTime::ZERO);
+    let meta = FrameMeta::new(crate::ids::FlowTag::new(0), SimTime::ZERO);
     let mut device = Device::new(mtu, None, &mut out, &mut pool, meta);
     debug_assert_eq!(capabilities(mtu).ip_mtu(), mtu);
     let mut config = Config::new(HardwareAddress::Ip);

@@ -13,6 +13,7 @@ mod physics;
 mod programs;
 mod services;
 mod support;
+mod trains;
 mod truth_table;
 mod vpc_lifetimes;
 mod vpc_paths;

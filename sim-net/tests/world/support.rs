@@ -170,6 +170,7 @@ pub(crate) fn task(name: &str, mode: Mode, instance: usize, host_port: u16) -> T
 
 pub(crate) fn plan(tasks: Vec<TaskPlan>) -> Plan {
     Plan {
+        trains: true,
         region: open_vpc(),
         instances: vec![
             instance("i-0", 0, "linux-6.18-2vcpu"),

@@ -277,12 +277,7 @@ impl RuleSet {
     }
 
     /// Walks a packet through a built-in chain until a rule decides.
-    pub(super) fn walk(
-        &self,
-        start: ChainId,
-        packet: &Subject<'_>,
-        tests: &mut Tests,
-    ) -> Outcome {
+    pub(super) fn walk(&self, start: ChainId, packet: &Subject<'_>, tests: &mut Tests) -> Outcome {
         // Sixteen bits each: the stack is cleared for every packet.
         let mut stack = [(start, 0_u16); MAX_DEPTH + 1];
         let mut depth = 0;
