@@ -60,7 +60,6 @@ fn hooks(c: &mut Criterion) {
     docker::install(&mut netfilter, rules);
     let to = SocketAddrV4::new(CONTAINER, 80);
     docker::publish(&mut netfilter, rules, Protocol::Tcp, 8080, to);
-    let is_local = |addr| addr == HOST;
     let template = segment();
     let mut packet = template.clone();
     let mut walk = |packet: &mut Vec<u8>| {
@@ -74,7 +73,7 @@ fn hooks(c: &mut Criterion) {
                 now: SimTime::ZERO,
                 in_iface: Some(eth0),
                 out_iface,
-                is_local: &is_local,
+                addresses: &[HOST],
                 out_addr: Ipv4Addr::new(172, 17, 0, 1),
             };
             netfilter.run(hook, packet, &mut state, &ctx, &mut Free);

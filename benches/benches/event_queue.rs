@@ -1,71 +1,18 @@
 //! The event queue in the *hold* model (one pop, then one push, at a constant number of pending
-//! events) next to the standard library's heap, and the engine's loop around it.
+//! events) and in what real runs ask of it (feature `trace`), next to other queues, and the engine's
+//! loop around it.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
 use std::hint::black_box;
 
+use benches::queues::{Calendar, Payload, Queue, Radix, Std, Wheel};
 use criterion::measurement::{Measurement, WallTime};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use sim_core::{
     Context, Engine, EntityId, EventCode, EventKey, EventQueue, Partition, PartitionId,
     SimDuration, SimTime, SourceId, Streams, dist,
 };
-
-/// As large as an event of the network model may be.
-type Payload = [u64; 3];
-
-/// What both queues can do.
-trait Queue: Default {
-    fn push(&mut self, key: EventKey, event: Payload);
-    fn pop(&mut self) -> Option<(EventKey, Payload)>;
-}
-
-impl Queue for EventQueue<Payload> {
-    fn push(&mut self, key: EventKey, event: Payload) {
-        EventQueue::push(self, key, event);
-    }
-
-    fn pop(&mut self) -> Option<(EventKey, Payload)> {
-        EventQueue::pop(self)
-    }
-}
-
-/// An entry of the standard library's heap, ordered by its key.
-struct Entry(EventKey, Payload);
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.cmp(&other.0)
-    }
-}
-
-#[derive(Default)]
-struct Std(BinaryHeap<Reverse<Entry>>);
-
-impl Queue for Std {
-    fn push(&mut self, key: EventKey, event: Payload) {
-        self.0.push(Reverse(Entry(key, event)));
-    }
-
-    fn pop(&mut self) -> Option<(EventKey, Payload)> {
-        self.0.pop().map(|Reverse(Entry(key, event))| (key, event))
-    }
-}
 
 /// Delays drawn beforehand, so that drawing is not what is measured.
 struct Delays {
@@ -130,7 +77,8 @@ fn settled<Q: Queue>(pending: usize, delays: &mut Delays) -> (Q, u32) {
 
 /// One pop and one push.
 fn hold<Q: Queue>(queue: &mut Q, seq: &mut u32, delays: &mut Delays) {
-    let (key, event) = queue.pop().expect("as many are pushed as popped");
+    let first = queue.pop_before(SimTime::MAX);
+    let (key, event) = first.expect("as many are pushed as popped");
     *seq = seq.wrapping_add(1);
     queue.push(
         EventKey {
@@ -142,6 +90,42 @@ fn hold<Q: Queue>(queue: &mut Q, seq: &mut u32, delays: &mut Delays) {
     );
 }
 
+fn held<Q: Queue>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: BenchmarkId,
+    pending: usize,
+    delays: fn() -> Delays,
+) {
+    group.bench_function(id, |bencher| {
+        let mut delays = delays();
+        let (mut queue, mut seq) = settled::<Q>(pending, &mut delays);
+        bencher.iter(|| hold(&mut queue, &mut seq, &mut delays));
+    });
+}
+
+/// What real runs ask of their queues.
+#[cfg(feature = "trace")]
+fn recorded(criterion: &mut Criterion) {
+    use benches::queues::replay::{replay, traces};
+    let mut group = criterion.benchmark_group("recorded");
+    for trace in traces().expect("the built-in scenario runs") {
+        group.throughput(Throughput::Elements(trace.pushes));
+        let mut bench = |queue: &str, replay: fn(&benches::queues::replay::Trace) -> u64| {
+            let id = BenchmarkId::new(queue, trace.name);
+            group.bench_function(id, |bencher| bencher.iter(|| replay(&trace)));
+        };
+        bench("event_queue", replay::<EventQueue<Payload>>);
+        bench("std_binary_heap", replay::<Std>);
+        bench("wheel", replay::<Wheel>);
+        bench("radix_heap", replay::<Radix>);
+        bench("calendar", replay::<Calendar>);
+    }
+    group.finish();
+}
+
+#[cfg(not(feature = "trace"))]
+fn recorded(_: &mut Criterion) {}
+
 fn hold_model(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hold");
     group.throughput(Throughput::Elements(1));
@@ -151,16 +135,11 @@ fn hold_model(criterion: &mut Criterion) {
     ] {
         for pending in [16, 1_000, 10_000, 100_000] {
             let id = |queue: &str| BenchmarkId::new(format!("{queue}/{name}"), pending);
-            group.bench_function(id("event_queue"), |bencher| {
-                let mut delays = delays();
-                let (mut queue, mut seq) = settled::<EventQueue<Payload>>(pending, &mut delays);
-                bencher.iter(|| hold(&mut queue, &mut seq, &mut delays));
-            });
-            group.bench_function(id("std_binary_heap"), |bencher| {
-                let mut delays = delays();
-                let (mut queue, mut seq) = settled::<Std>(pending, &mut delays);
-                bencher.iter(|| hold(&mut queue, &mut seq, &mut delays));
-            });
+            held::<EventQueue<Payload>>(&mut group, id("event_queue"), pending, delays);
+            held::<Std>(&mut group, id("std_binary_heap"), pending, delays);
+            held::<Wheel>(&mut group, id("wheel"), pending, delays);
+            held::<Radix>(&mut group, id("radix_heap"), pending, delays);
+            held::<Calendar>(&mut group, id("calendar"), pending, delays);
         }
     }
     group.finish();
@@ -268,5 +247,5 @@ fn engine_loop(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, hold_model, engine_loop);
-criterion_main!(benches);
+criterion_group!(queues, hold_model, recorded, engine_loop);
+criterion_main!(queues);

@@ -170,7 +170,7 @@ impl Pair for Adapter {
             &mut self.events,
         );
         self.conns[end] = taken.expect("nothing is dropped").expect("it has a socket");
-        self.worker.buffers.recycle(frame);
+        self.worker.frames.give(frame);
         self.wires[1 - end].extend(self.out.drain(..));
         self.events.clear();
         true

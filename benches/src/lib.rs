@@ -1,7 +1,9 @@
 //! Worlds that the benchmarks run, small enough to be made anew for each measurement.
 
 pub mod cluster;
+pub mod figures;
 pub mod peers;
+pub mod queues;
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ pub fn write(
     mut out: impl Write,
 ) -> io::Result<()> {
     let mut document = results.clone();
-    document.performance = performance.copied();
+    document.performance = performance.cloned();
     serde_json::to_writer_pretty(&mut out, &document)?;
     out.write_all(b"\n")
 }

@@ -26,7 +26,7 @@ pub use comparison::compare;
 pub use record::{
     ConstantRecord, DensityRecord, Experiment, FrameCounts, HopRun, InputHash, ModeRecord,
     NeighbourRecord, PartyKind, PartyRecord, Performance, PlacementRecord, PortConflict,
-    PortRecord, Provenance, ReachRecord, Reason, Replication, TaskRecord, Via, WorkloadOutcome,
-    WorkloadRun,
+    PortRecord, Provenance, ReachRecord, Reason, Replication, TaskRecord, ThreadRecord, Via,
+    WorkloadOutcome, WorkloadRun,
 };
 pub use results::Results;

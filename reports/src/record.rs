@@ -382,7 +382,7 @@ pub struct HopRun {
 }
 
 /// How fast the simulator itself was. It stands apart from the results and is in no digest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Performance {
     /// Wall time of all runs (ns).
@@ -395,4 +395,28 @@ pub struct Performance {
     pub events_per_s: u64,
     /// Frames per second of wall time.
     pub frames_per_s: u64,
+    /// What threads have done.
+    #[serde(default)]
+    pub threads: ThreadRecord,
+}
+
+/// What threads have done in all runs. Results do not depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThreadRecord {
+    /// Threads that one run was given.
+    pub given: u64,
+    /// The largest number that ran one world together.
+    pub most: u64,
+    /// Windows of simulated time, of which each lasts as long as the least latency between machines.
+    pub windows: u64,
+    /// Windows whose machines several threads shared.
+    pub shared_windows: u64,
+    /// Events of those windows.
+    pub shared_events: u64,
+    /// Of each of those windows the events of the busiest thread, all windows together.
+    pub busiest_events: u64,
+    /// Why threads that were given were not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }

@@ -21,6 +21,7 @@ mod reach;
 mod run;
 mod schema;
 mod terminal;
+mod threads;
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {

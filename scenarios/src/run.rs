@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use reports::Replication;
+use sim_core::ThreadUse;
 use sim_net::plan::{Mode, Plan};
 use sim_net::world::Outcome;
 
@@ -34,7 +35,9 @@ pub struct Matrix<'a> {
     pub replications: u32,
     /// Master seed.
     pub seed: u64,
-    /// How many threads.
+    /// How many runs at once.
+    pub jobs: usize,
+    /// How many threads share one run, where it pays.
     pub threads: usize,
 }
 
@@ -101,22 +104,23 @@ pub enum RunError {
 }
 
 /// Runs all, and gives for each plan its runs in order of replication. `on_run` is called after each
-/// run, from any thread.
+/// run, from any thread, with what threads have done for it.
 ///
 /// # Errors
 /// If the stop flag was raised, or the first run in the list that failed.
 pub fn execute(
     matrix: &Matrix<'_>,
     stop: &Arc<AtomicBool>,
-    on_run: &(dyn Fn() + Sync),
+    on_run: &(dyn Fn(ThreadUse) + Sync),
 ) -> Result<Vec<Vec<Run>>, RunError> {
     let Matrix {
         plans,
         replications,
         seed,
+        jobs,
         threads,
     } = *matrix;
-    let pool = pool(threads)?;
+    let pool = pool(jobs)?;
     let list: Vec<(u32, usize)> = (0..replications)
         .flat_map(|number| (0..plans.len()).map(move |p| (number, p)))
         .collect();
@@ -127,10 +131,14 @@ pub fn execute(
         }
         let planned = plans[index];
         let outcome = guarded(planned.mode, planned.neighbours, number, seed, || {
-            simulate(planned, seed, number, None, stop)
+            simulate(planned, seed, number, threads, None, stop)
         });
         failed.fetch_or(outcome.is_err(), Ordering::Relaxed);
-        on_run();
+        on_run(
+            outcome
+                .as_ref()
+                .map_or_else(|_| ThreadUse::default(), |o| o.threads),
+        );
         outcome.map(|outcome| Run {
             replication: replication(&outcome, number, &planned.plan.measure),
             addresses: outcome.placements,
@@ -149,9 +157,9 @@ pub fn execute(
     Ok(by_plan)
 }
 
-fn pool(threads: usize) -> Result<rayon::ThreadPool, RunError> {
+fn pool(jobs: usize) -> Result<rayon::ThreadPool, RunError> {
     rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
+        .num_threads(jobs)
         .build()
         .map_err(|error| RunError::Threads(error.to_string()))
 }
@@ -159,7 +167,14 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool, RunError> {
 /// Says of a machine, by its name, whether its packets are to be captured.
 pub type Capture<'a> = &'a dyn Fn(&str) -> bool;
 
-/// Runs one replication of one plan, with the packets of some machines captured.
+/// How many threads share one run: as many as there are for each where runs are fewer than cores,
+/// else one. Whole runs side by side never wait for each other.
+#[must_use]
+pub fn threads_per_run(cores: usize, runs: usize) -> usize {
+    (cores / runs.max(1)).max(1)
+}
+
+/// Runs one replication of one plan on so many threads, with the packets of some machines captured.
 ///
 /// # Errors
 /// As [`execute`].
@@ -167,11 +182,12 @@ pub fn execute_one(
     planned: Planned<'_>,
     seed: u64,
     number: u32,
+    threads: usize,
     capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
     guarded(planned.mode, planned.neighbours, number, seed, || {
-        simulate(planned, seed, number, capture, stop)
+        simulate(planned, seed, number, threads, capture, stop)
     })
 }
 
@@ -179,6 +195,7 @@ fn simulate(
     planned: Planned<'_>,
     seed: u64,
     number: u32,
+    threads: usize,
     capture: Option<Capture<'_>>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, RunError> {
@@ -187,6 +204,7 @@ fn simulate(
         mode,
         message: error.to_string(),
     })?;
+    world.set_threads(threads);
     if let Some(keep) = capture {
         world.capture(keep);
     }
@@ -228,6 +246,13 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_share_a_run_where_runs_are_fewer_than_cores() {
+        let per_run = |cores, runs| threads_per_run(cores, runs);
+        assert_eq!([per_run(2, 1), per_run(8, 3), per_run(8, 0)], [2, 2, 8]);
+        assert_eq!([per_run(2, 2), per_run(2, 50), per_run(1, 1)], [1, 1, 1]);
+    }
 
     #[test]
     fn a_panic_names_the_run_that_made_it() {

@@ -7,7 +7,8 @@
 //! so idle time costs nothing, and idle partitions cost nothing either.
 //!
 //! The order of events is that of [`EventKey`], within each partition. It depends neither on the
-//! order in which partitions run within a window nor on the length of the windows.
+//! order in which partitions run within a window nor on the length of the windows, and so not on
+//! threads either: [`Engine::run_parallel`] shares the partitions of the same windows out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +18,17 @@ use crate::digest::Digest;
 use crate::queue::EventQueue;
 use crate::time::{SimDuration, SimTime};
 
+mod board;
 mod context;
+mod course;
+mod parallel;
+mod sharing;
 mod slot;
 
 pub use context::Context;
 use context::Outgoing;
+use course::Course;
+pub use sharing::{Sharing, ThreadUse};
 use slot::{Slot, Window};
 
 crate::id_type! {
@@ -43,12 +50,12 @@ pub trait EventCode {
 /// A part of the world that shares nothing with the others.
 pub trait Partition: Send {
     /// What happens inside the partition: small, plain, with dense ids.
-    type Event: Copy + std::fmt::Debug + EventCode;
+    type Event: Copy + std::fmt::Debug + EventCode + Send;
     /// What crosses partitions.
     type Message: Send;
     /// Scratch space of the thread that runs partitions, such as buffer pools. It must make no
     /// difference to results.
-    type Worker;
+    type Worker: Send;
 
     /// How many entities schedule events here. Asked once, when the engine is made.
     fn entity_count(&self) -> usize;
@@ -178,6 +185,8 @@ pub struct Engine<P: Partition> {
     due: Vec<u32>,
     /// Messages of this window; kept for its room.
     outbox: Vec<Outgoing<P::Message>>,
+    threads: ThreadUse,
+    sharing: Sharing,
     /// Tests run the partitions of a window in reverse, which must make no difference.
     #[cfg(test)]
     reversed: bool,
@@ -217,6 +226,8 @@ impl<P: Partition> Engine<P> {
             events: 0,
             due: Vec::new(),
             outbox: Vec::new(),
+            threads: ThreadUse::default(),
+            sharing: Sharing::default(),
             #[cfg(test)]
             reversed: false,
         }
@@ -259,8 +270,19 @@ impl<P: Partition> Engine<P> {
     /// If an invariant of the engine is broken: an event in the past, two events with one key, a
     /// message faster than the lookahead, 2^32 events of one entity.
     pub fn run_until(&mut self, end: SimTime, worker: &mut P::Worker) -> RunStats {
+        self.run_parallel(end, std::slice::from_mut(worker))
+    }
+
+    /// Runs all events **before** `end` on as many threads as there are workers, in the same windows
+    /// and with the same outcome as on one. Where windows hold too little to pay for threads, one
+    /// runs them all; [`Engine::thread_use`] tells.
+    ///
+    /// # Panics
+    /// As [`Engine::run_until`], or if there is no worker. If several threads panic, the first of
+    /// them is heard. The world is lost then.
+    pub fn run_parallel(&mut self, end: SimTime, workers: &mut [P::Worker]) -> RunStats {
         let before = self.events;
-        let stopped = self.run_windows(end, worker);
+        let stopped = self.run_stints(end, workers);
         let latest = || {
             self.slots
                 .iter()
@@ -280,34 +302,29 @@ impl<P: Partition> Engine<P> {
         }
     }
 
-    fn run_windows(&mut self, end: SimTime, worker: &mut P::Worker) -> StopReason {
+    /// Runs windows on one thread. `None` if the course only pauses.
+    fn run_windows(&mut self, course: &Course, worker: &mut P::Worker) -> Option<StopReason> {
         loop {
             let start = self.agenda.next();
-            if start == SimTime::MAX {
-                return StopReason::Idle;
-            }
-            if start >= end {
-                return StopReason::EndReached;
-            }
-            if self.events >= self.limits.max_events {
-                return StopReason::EventLimit;
-            }
-            if self
-                .stop
-                .as_ref()
-                .is_some_and(|stop| stop.load(Ordering::Relaxed))
-            {
-                return StopReason::Interrupted;
-            }
-            let livelock = if self.slots.len() == 1 {
-                self.run_slice(end, worker)
-            } else {
-                self.run_window(start.saturating_add(self.lookahead).min(end), worker)
+            let span = match course.span(start, self.events, self.stop_is_set()) {
+                Ok(span) => span,
+                Err(halt) => return halt,
             };
-            if let Some(stopped) = livelock {
-                return stopped;
+            self.threads.windows += 1;
+            let livelock = if self.slots.len() == 1 {
+                self.run_slice(course.end, worker)
+            } else {
+                self.run_window(span.end, span.budget, worker)
+            };
+            if livelock.is_some() {
+                return livelock;
             }
         }
+    }
+
+    fn stop_is_set(&self) -> bool {
+        let stop = self.stop.as_ref();
+        stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// A single partition hears from nobody, and runs on until the end or the next look at the
@@ -323,16 +340,21 @@ impl<P: Partition> Engine<P> {
     }
 
     /// Every partition with events before `end` runs them, then messages are handed over.
-    fn run_window(&mut self, end: SimTime, worker: &mut P::Worker) -> Option<StopReason> {
+    ///
+    /// Each gets what was left of the events at the start of the window, so that where it stops does
+    /// not depend on which one ran first.
+    fn run_window(
+        &mut self,
+        end: SimTime,
+        budget: u64,
+        worker: &mut P::Worker,
+    ) -> Option<StopReason> {
         let mut due = std::mem::take(&mut self.due);
         self.agenda.due(end, &mut due);
         #[cfg(test)]
         if self.reversed {
             due.reverse();
         }
-        // Each partition gets what was left at the start of the window, so that where it stops
-        // does not depend on which one ran first.
-        let budget = self.limits.max_events - self.events;
         let mut livelock = None;
         for &index in &due {
             let window = self.window(PartitionId(index), end, budget);
@@ -400,6 +422,32 @@ impl<P: Partition> Engine<P> {
     /// A partition, mutable. What is changed here is in no digest.
     pub fn partition_mut(&mut self, id: PartitionId) -> &mut P {
         self.slots[id.index()].partition_mut()
+    }
+
+    /// Runs all events before `end`, and gives what was asked of the queue of each partition, what
+    /// was pending before included.
+    #[cfg(feature = "trace")]
+    pub fn run_traced(
+        &mut self,
+        end: SimTime,
+        worker: &mut P::Worker,
+    ) -> Vec<Vec<crate::QueueOperation>> {
+        for slot in &mut self.slots {
+            let queue = slot.queue_mut();
+            let mut events = Vec::new();
+            while let Some(event) = queue.pop() {
+                events.push(event);
+            }
+            // A queue that has not popped anything: its events are pushed again.
+            *queue = EventQueue::new();
+            queue.start_trace();
+            events
+                .iter()
+                .for_each(|&(key, event)| queue.push(key, event));
+        }
+        self.run_until(end, worker);
+        let queues = self.slots.iter_mut().map(Slot::queue_mut);
+        queues.map(EventQueue::take_trace).collect()
     }
 
     /// The partitions, for the harvest after the run.

@@ -9,7 +9,7 @@
 //! - [`Histogram`], [`Series`], [`Summary`], [`Counter`]: what a run leaves behind.
 //! - [`Digest`]: the proof that two runs were the same run.
 //!
-//! Invariants: no wall clock, no environment, no thread, no unordered iteration, no float outside
+//! Invariants: no wall clock, no environment, no result that depends on threads, no unordered iteration, no float outside
 //! [`dist`] and the statistics.
 
 mod agenda;
@@ -27,9 +27,12 @@ mod units;
 pub use collections::LookupMap;
 pub use digest::Digest;
 pub use engine::{
-    Context, Engine, EntityId, EventCode, Limits, Partition, PartitionId, RunStats, StopReason,
+    Context, Engine, EntityId, EventCode, Limits, Partition, PartitionId, RunStats, Sharing,
+    StopReason, ThreadUse,
 };
 pub use id::{Id, IndexVec};
+#[cfg(feature = "trace")]
+pub use queue::QueueOperation;
 pub use queue::{EventKey, EventQueue, SourceId};
 pub use rng::{SimRng, Streams};
 pub use stats::{

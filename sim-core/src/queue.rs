@@ -98,6 +98,18 @@ pub struct EventQueue<E> {
     hole: bool,
     /// The key that was popped last: nothing may be pushed before its time.
     last: Option<u128>,
+    #[cfg(feature = "trace")]
+    trace: Option<Vec<QueueOperation>>,
+}
+
+/// What was asked of a queue.
+#[cfg(feature = "trace")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueOperation {
+    /// An event with this key was pushed.
+    Push(EventKey),
+    /// The first event was asked for, if before this.
+    PopBefore(SimTime),
 }
 
 /// Children per node of the heap.
@@ -112,7 +124,21 @@ impl<E: Copy> EventQueue<E> {
             events: Vec::new(),
             hole: false,
             last: None,
+            #[cfg(feature = "trace")]
+            trace: None,
         }
+    }
+
+    /// From now on, notes what is asked.
+    #[cfg(feature = "trace")]
+    pub fn start_trace(&mut self) {
+        self.trace = Some(Vec::new());
+    }
+
+    /// What was asked since then.
+    #[cfg(feature = "trace")]
+    pub fn take_trace(&mut self) -> Vec<QueueOperation> {
+        self.trace.take().unwrap_or_default()
     }
 
     /// Adds an event.
@@ -126,6 +152,10 @@ impl<E: Copy> EventQueue<E> {
                 key.at >= last.at,
                 "no event in the past: {key:?} after {last:?}"
             );
+        }
+        #[cfg(feature = "trace")]
+        if let Some(trace) = &mut self.trace {
+            trace.push(QueueOperation::Push(key));
         }
         let key = key.packed();
         if self.hole {
@@ -155,6 +185,10 @@ impl<E: Copy> EventQueue<E> {
     /// If two events had the same key.
     #[inline]
     pub fn pop_before(&mut self, end: SimTime) -> Option<(EventKey, E)> {
+        #[cfg(feature = "trace")]
+        if let Some(trace) = &mut self.trace {
+            trace.push(QueueOperation::PopBefore(end));
+        }
         self.fill_hole();
         let key = *self.keys.first()?;
         (EventKey::unpacked(key).at < end).then(|| self.take_root(key))

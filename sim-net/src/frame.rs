@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sim_core::SimTime;
 
@@ -113,9 +115,13 @@ impl FrameMeta {
     }
 }
 
-/// One frame.
+/// One frame: a pointer, so that handing it from hop to hop copies nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct Frame(Box<FrameBody>);
+
+/// What a frame holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameBody {
     /// The IPv4 packet, header first. Checksums are offloaded: nothing in the simulated world
     /// computes or checks them, and the capture writer fills them in.
     pub data: Vec<u8>,
@@ -128,7 +134,29 @@ pub struct Frame {
 /// of 65,536 less one (specified).
 pub const MAX_SUPER_FRAME: usize = 65_535;
 
+impl Deref for Frame {
+    type Target = FrameBody;
+
+    #[inline]
+    fn deref(&self) -> &FrameBody {
+        &self.0
+    }
+}
+
+impl DerefMut for Frame {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut FrameBody {
+        &mut self.0
+    }
+}
+
 impl Frame {
+    /// A frame outside of any pool.
+    #[must_use]
+    pub fn new(data: Vec<u8>, meta: FrameMeta) -> Self {
+        Self(Box::new(FrameBody { data, meta }))
+    }
+
     /// Packets that the frame is on a wire: more than one for a *super-frame*, which a stack has
     /// left to its interface to cut (TSO), or a receiver has put together (GRO). All counts of
     /// frames are counts of these packets.
@@ -208,59 +236,99 @@ impl<'a> PacketView<'a> {
     }
 }
 
-/// Buffers to use again, so that a running world allocates nothing.
+/// Frames to use again, so that a running world allocates nothing.
 ///
-/// Which buffer a frame gets has no effect on the simulated world.
+/// Which of them is used again has no effect on the simulated world.
+///
+/// Where threads share a world, a frame is taken on one and given back on another. Traffic is seldom
+/// even, so one thread would allocate for ever and another would keep it all. Each therefore leaves
+/// what it has too much of in a [`Depot`], a magazine at a time, where others find it. A limit alone
+/// would bound the pool too, but at the cost of an allocation on one thread and a release on another
+/// for every second frame of a transfer.
 #[derive(Debug, Default)]
-pub struct BufferPool {
-    small: Vec<Vec<u8>>,
-    large: Vec<Vec<u8>>,
-    huge: Vec<Vec<u8>>,
+pub struct FramePool {
+    /// By size.
+    free: [Vec<Frame>; SIZES.len()],
+    depot: Option<Arc<Depot>>,
 }
 
-/// Largest packet, in octets, that is kept in a small buffer, and in a large one.
-const SMALL: usize = 2048;
-const LARGE: usize = 9216;
+/// Frames that no thread has, in magazines.
+#[derive(Debug, Default)]
+pub struct Depot {
+    /// By size.
+    magazines: [Mutex<Vec<Vec<Frame>>>; SIZES.len()],
+}
 
-impl BufferPool {
-    /// An empty buffer with room for `len` octets.
-    pub fn take(&mut self, len: usize) -> Vec<u8> {
-        let mut buffer = self.used(len);
-        buffer.clear();
-        buffer
+/// Frames of a magazine: enough that its lock is no cost.
+const MAGAZINE: usize = 128;
+
+/// Octets that frames have room for: standard packets, jumbo packets, super-frames.
+const SIZES: [usize; 3] = [2048, 9216, MAX_SUPER_FRAME];
+
+/// The size, by its number, of frames with room for `len` octets.
+fn size_for(len: usize) -> usize {
+    let fits = |size: &usize| len <= *size;
+    SIZES.iter().position(fits).unwrap_or(SIZES.len() - 1)
+}
+
+impl FramePool {
+    /// Shares what is too much for this pool with all that have the same depot.
+    pub fn share(&mut self, depot: Arc<Depot>) {
+        self.depot = Some(depot);
     }
 
-    /// A buffer of `len` octets for someone who writes all of them: until then they are those of
-    /// some earlier frame.
-    pub fn take_dirty(&mut self, len: usize) -> Vec<u8> {
-        let mut buffer = self.used(len);
-        buffer.resize(len, 0);
-        buffer
-    }
-
-    fn used(&mut self, len: usize) -> Vec<u8> {
-        let (list, capacity) = if len <= SMALL {
-            (&mut self.small, SMALL)
-        } else if len <= LARGE {
-            (&mut self.large, LARGE)
-        } else {
-            (&mut self.huge, len.max(MAX_SUPER_FRAME))
-        };
-        list.pop().unwrap_or_else(|| Vec::with_capacity(capacity))
-    }
-
-    /// Gives a buffer back.
-    pub fn give(&mut self, buffer: Vec<u8>) {
-        match buffer.capacity() {
-            0..=SMALL => self.small.push(buffer),
-            0..=LARGE => self.large.push(buffer),
-            _ => self.huge.push(buffer),
+    /// An empty frame with room for `len` octets.
+    pub fn take(&mut self, len: usize, meta: FrameMeta) -> Frame {
+        let size = size_for(len);
+        match self.free[size].pop().or_else(|| self.restock(size)) {
+            Some(mut frame) => {
+                frame.meta = meta;
+                frame
+            }
+            None => Frame::new(Vec::with_capacity(SIZES[size].max(len)), meta),
         }
     }
 
-    /// Gives a frame's buffer back.
-    pub fn recycle(&mut self, frame: Frame) {
-        self.give(frame.data);
+    /// A frame of a magazine that another thread has left; the others are kept.
+    #[cold]
+    fn restock(&mut self, size: usize) -> Option<Frame> {
+        let magazine = self.depot.as_ref()?.magazines(size).pop()?;
+        self.free[size].extend(magazine);
+        self.free[size].pop()
+    }
+
+    /// Leaves a magazine to others.
+    #[cold]
+    fn leave(&mut self, size: usize) {
+        if let Some(depot) = &self.depot {
+            let list = &mut self.free[size];
+            let magazine = list.split_off(list.len() - MAGAZINE);
+            depot.magazines(size).push(magazine);
+        }
+    }
+
+    /// A frame with these octets.
+    pub fn copy(&mut self, octets: &[u8], meta: FrameMeta) -> Frame {
+        let mut frame = self.take(octets.len(), meta);
+        frame.data.extend_from_slice(octets);
+        frame
+    }
+
+    /// Takes a frame back.
+    pub fn give(&mut self, mut frame: Frame) {
+        frame.data.clear();
+        let size = size_for(frame.data.capacity());
+        self.free[size].push(frame);
+        if self.depot.is_some() && self.free[size].len() >= 2 * MAGAZINE {
+            self.leave(size);
+        }
+    }
+}
+
+impl Depot {
+    fn magazines(&self, size: usize) -> MutexGuard<'_, Vec<Vec<Frame>>> {
+        let magazines = &self.magazines[size];
+        magazines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -320,13 +388,12 @@ impl FrameStore {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn frame(len: usize) -> Frame {
-        Frame {
-            data: vec![0; len],
-            meta: FrameMeta::new(FlowTag::new(0), SimTime::ZERO),
-        }
+        Frame::new(vec![0; len], FrameMeta::new(FlowTag::new(0), SimTime::ZERO))
     }
 
     #[test]
@@ -341,23 +408,42 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_hands_a_returned_buffer_out_again() {
-        let mut pool = BufferPool::default();
-        let mut buffer = pool.take(100);
-        buffer.push(1);
-        let address = buffer.as_ptr();
-        pool.give(buffer);
-        let again = pool.take(1500);
-        assert_eq!(again.as_ptr(), address);
-        assert!(again.is_empty());
-        assert!(pool.take(9001).capacity() >= 9001);
-        pool.give(again);
-        assert_eq!(pool.take_dirty(1500).len(), 1500);
-        let huge = pool.take(MAX_SUPER_FRAME);
-        let address = huge.as_ptr();
+    fn the_pool_hands_a_returned_frame_out_again() {
+        let meta = |tag| FrameMeta::new(FlowTag::new(tag), SimTime::ZERO);
+        let mut pool = FramePool::default();
+        let frame = pool.copy(&[1; 100], meta(1));
+        let address = frame.data.as_ptr();
+        pool.give(frame);
+        let again = pool.take(1500, meta(2));
+        assert_eq!(again.data.as_ptr(), address);
+        assert!(again.data.is_empty());
+        assert_eq!(again.meta, meta(2));
+        assert!(pool.take(9001, meta(3)).data.capacity() >= 9001);
+        let huge = pool.take(MAX_SUPER_FRAME, meta(4));
+        let address = huge.data.as_ptr();
         pool.give(huge);
-        let again = pool.take(20_000);
-        assert_eq!(again.as_ptr(), address);
+        let again = pool.take(20_000, meta(5));
+        assert_eq!(again.data.as_ptr(), address);
+    }
+
+    /// What a receiver gives back, its sender finds, though both are on threads of their own.
+    #[test]
+    fn pools_that_share_a_depot_do_not_grow() {
+        let depot = Arc::new(Depot::default());
+        let (mut sender, mut receiver) = (FramePool::default(), FramePool::default());
+        sender.share(depot.clone());
+        receiver.share(depot.clone());
+        let meta = FrameMeta::new(FlowTag::new(1), SimTime::ZERO);
+        let mut made = BTreeSet::new();
+        for _ in 0..100 * MAGAZINE {
+            let frame = sender.copy(&[1; 1500], meta);
+            made.insert(frame.data.as_ptr() as usize);
+            receiver.give(frame);
+            assert!(receiver.free[0].len() < 2 * MAGAZINE);
+        }
+        assert!(made.len() <= 3 * MAGAZINE, "{} frames", made.len());
+        let kept: usize = depot.magazines(0).iter().map(Vec::len).sum();
+        assert!(kept <= MAGAZINE, "{kept} frames");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub enum Protocol {
 }
 
 impl From<u8> for Protocol {
+    #[inline]
     fn from(number: u8) -> Self {
         match number {
             1 => Self::Icmp,
@@ -116,13 +117,21 @@ pub struct TcpFlags {
 
 const IPV4_HEADER: usize = 20;
 
+/// First octet of a packet of version 4 without options, as nearly all are.
+const PLAIN: u8 = 0x45;
+
 /// Whether the octets begin with a whole IPv4 header. What is not named as fallible below may only
 /// be asked of such a packet.
 #[must_use]
+#[inline]
 pub fn is_ipv4(packet: &[u8]) -> bool {
-    packet.len() >= IPV4_HEADER
-        && packet[0] >> 4 == 4
-        && (IPV4_HEADER..=packet.len()).contains(&header_len(packet))
+    match packet.first_chunk::<IPV4_HEADER>() {
+        Some(header) if header[0] == PLAIN => true,
+        Some(header) => {
+            header[0] >> 4 == 4 && (IPV4_HEADER..=packet.len()).contains(&header_len(packet))
+        }
+        None => false,
+    }
 }
 
 fn header_len(packet: &[u8]) -> usize {
@@ -177,7 +186,27 @@ pub fn dont_fragment(packet: &[u8]) -> bool {
 /// The conversation that a packet belongs to; `None` where it is no whole IPv4 header, or too
 /// short to carry the ports that its protocol has.
 #[must_use]
+#[inline]
 pub fn five_tuple(packet: &[u8]) -> Option<FiveTuple> {
+    if let Some(head) = packet.first_chunk::<{ IPV4_HEADER + 4 }>()
+        && head[0] == PLAIN
+        && let protocol @ (Protocol::Tcp | Protocol::Udp) = Protocol::from(head[9])
+    {
+        let end = |addr: usize, port: usize| {
+            let ip = Ipv4Addr::new(head[addr], head[addr + 1], head[addr + 2], head[addr + 3]);
+            SocketAddrV4::new(ip, u16::from_be_bytes([head[port], head[port + 1]]))
+        };
+        return Some(FiveTuple {
+            protocol,
+            src: end(12, 20),
+            dst: end(16, 22),
+        });
+    }
+    unusual_five_tuple(packet)
+}
+
+/// The same for packets with options, of other protocols, or cut off.
+fn unusual_five_tuple(packet: &[u8]) -> Option<FiveTuple> {
     if !is_ipv4(packet) {
         return None;
     }
@@ -204,8 +233,9 @@ pub fn five_tuple(packet: &[u8]) -> Option<FiveTuple> {
 
 /// The flags of a TCP segment; `None` for anything else.
 #[must_use]
+#[inline]
 pub fn tcp_flags(packet: &[u8]) -> Option<TcpFlags> {
-    if !is_ipv4(packet) || protocol(packet) != Protocol::Tcp {
+    if !is_ipv4(packet) || packet[9] != u8::from(Protocol::Tcp) {
         return None;
     }
     let bits = *packet.get(header_len(packet) + 13)?;

@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use sim_core::{Engine, Histogram, Limits, SimDuration, SimTime, StopReason};
+use sim_core::{Engine, Histogram, Limits, Sharing, SimDuration, SimTime, StopReason, ThreadUse};
 
 use crate::build::{Times, call_tags};
 use crate::cpu::{Component, HopTable};
+use crate::frame::Depot;
 use crate::ids::FlowTag;
 use crate::machine::{
     CapturedPacket, ErrorKind, FrameCounts, Machine, ProbeNote, ProbeResult, WorkloadRecord,
@@ -107,12 +108,15 @@ pub struct Outcome {
     pub in_trains: u64,
     /// What a capture has kept, by time.
     pub captured: Vec<CapturedPacket>,
+    /// What threads have done. All else is the same for any number of them.
+    pub threads: ThreadUse,
 }
 
 /// A world.
 pub struct World {
     engine: Engine<Machine>,
-    worker: StackWorker,
+    /// One for each thread.
+    workers: Vec<StackWorker>,
     /// Name of each workload, and whether it is a transfer.
     workloads: Vec<(String, bool)>,
     /// Of each probe, whether its target has an address.
@@ -142,7 +146,7 @@ impl World {
         };
         Self {
             engine: engine.with_limits(limits),
-            worker: StackWorker::default(),
+            workers: vec![StackWorker::default()],
             workloads: plan
                 .workloads
                 .iter()
@@ -170,6 +174,34 @@ impl World {
         }
     }
 
+    /// Lets so many threads run the world together, where it pays.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn set_threads(&mut self, threads: usize) {
+        assert!(threads > 0, "a world is run by one thread at least");
+        self.workers.resize_with(threads, StackWorker::default);
+        if threads > 1 {
+            let depot = Arc::new(Depot::default());
+            for worker in &mut self.workers {
+                worker.frames.share(depot.clone());
+            }
+        }
+    }
+
+    /// Lets threads share other windows than those where it pays.
+    pub fn set_sharing(&mut self, sharing: Sharing) {
+        self.engine.set_sharing(sharing);
+    }
+
+    /// Runs the world to its end for what is asked of the queue of each machine.
+    #[cfg(feature = "trace")]
+    #[must_use]
+    pub fn queue_traces(mut self) -> Vec<Vec<sim_core::QueueOperation>> {
+        self.engine
+            .run_traced(self.times.stop, &mut self.workers[0])
+    }
+
     /// The machine with this number.
     pub fn machine_mut(&mut self, index: usize) -> &mut Machine {
         self.engine.partition_mut(sim_core::PartitionId::new(index))
@@ -186,7 +218,8 @@ impl World {
     /// If the world spins at one instant, or frames were not conserved: both are bugs.
     pub fn run(mut self, stop: &Arc<AtomicBool>) -> Outcome {
         self.engine.set_stop_flag(stop.clone());
-        let stats = self.engine.run_until(self.times.stop, &mut self.worker);
+        let stats = self.engine.run_parallel(self.times.stop, &mut self.workers);
+        let threads = self.engine.thread_use();
         if let StopReason::Livelock { at, .. } = stats.stopped {
             panic!("the world spins at {at:?}");
         }
@@ -242,6 +275,7 @@ impl World {
             events: stats.events,
             in_trains,
             captured,
+            threads,
         }
     }
 }

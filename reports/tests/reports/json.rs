@@ -82,6 +82,7 @@ fn performance_stands_apart_and_changes_nothing_else() {
         frames: 7,
         events_per_s: 8,
         frames_per_s: 9,
+        ..Performance::default()
     };
     let mut out = Vec::new();
     json::write(&results, Some(&performance), &mut out).unwrap();

@@ -81,6 +81,15 @@ pub(crate) struct MeasureArgs {
     pub(crate) warmup: Option<SimDuration>,
 }
 
+/// How one run is run.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ThreadArgs {
+    /// Threads that share one run; results do not depend on it. Where it would not pay, one thread
+    /// runs alone and a note says so [default: those that whole runs leave idle].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
 /// `ecsnet compare`.
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
@@ -97,9 +106,11 @@ pub(crate) struct CompareArgs {
     /// Independent replications of each mode [default: the scenario's, else 10].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) replications: Option<u32>,
-    /// Threads; results do not depend on them [default: all cores].
+    /// Runs at once; results do not depend on it [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Folder for report.html, results.json and summary.csv.
     #[arg(long, value_name = "DIR", default_value = "ecsnet-out")]
     pub(crate) out: PathBuf,
@@ -127,6 +138,8 @@ pub(crate) struct RunArgs {
     /// Which replication: equal numbers share their random numbers across modes.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) replication: u32,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Run with the load of the scenario's neighbours.
     #[arg(long)]
     pub(crate) neighbours: bool,

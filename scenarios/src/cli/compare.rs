@@ -1,9 +1,9 @@
 //! `ecsnet compare`.
 
 use std::io::{self, Write as _};
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reports::{Experiment, ModeRecord, Performance, Replication, Results};
@@ -13,6 +13,7 @@ use scenarios::lower::lower;
 use scenarios::run::{
     LoweredMode, RunError, Settings, default_baseline, experiment, runs_per_replication,
 };
+use sim_core::ThreadUse;
 use sim_net::plan::MeasurePlan;
 
 use super::args::CompareArgs;
@@ -20,7 +21,7 @@ use super::failure::{Failure, colour_on, stdout_failed};
 use super::input::{self, Loaded};
 use super::reach::disagreement;
 use super::terminal::{DEFAULT_COLUMNS, columns};
-use super::{interrupt, output::Outputs, progress};
+use super::{interrupt, output::Outputs, progress, threads};
 
 /// The files of a comparison, in the order in which they are opened and written.
 const FILES: [&str; 3] = ["report.html", "results.json", "summary.csv"];
@@ -35,13 +36,17 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
         .iter()
         .map(|&mode| (mode, lower(&loaded.scenario, mode, &measure, loaded.policy)))
         .collect();
+    let replications = args
+        .replications
+        .unwrap_or(loaded.scenario.measure.replications);
+    let runs = runs_per_replication(&lowered) as u64 * u64::from(replications);
+    let jobs = threads::jobs(args.jobs);
     let settings = Settings {
         baseline: baseline(args, &modes, &lowered)?,
-        replications: args
-            .replications
-            .unwrap_or(loaded.scenario.measure.replications),
+        replications,
         seed: loaded.scenario.measure.seed,
-        threads: threads(args.jobs),
+        jobs,
+        threads: threads::per_run(&args.threads, jobs, runs),
     };
     // Before the first file is opened: from here on an interrupt cleans up.
     let stop = interrupt::install();
@@ -53,19 +58,26 @@ pub(crate) fn main(args: &CompareArgs) -> Result<(), Failure> {
             eprintln!("warning: the scenario has no [[check]]: nothing can fail");
         }
     }
-    let runs = runs_per_replication(&lowered) as u64;
-    let bar = progress::bar(u64::from(settings.replications) * runs, args.quiet);
+    let bar = progress::bar(runs, args.quiet);
     let provenance = provenance(args, &loaded, &lowered, &settings, &measure);
     let clock = Clock::start();
     let scenario = &loaded.scenario;
-    let tick = || bar.inc(1);
+    let used = Mutex::new(ThreadUse::default());
+    let tick = |threads: ThreadUse| {
+        bar.inc(1);
+        lock(&used).merge(&threads);
+    };
     let record = experiment(scenario, &lowered, &settings, provenance, &stop, &tick);
     let elapsed = clock.elapsed();
     bar.finish_and_clear();
     let record = record.map_err(|error| run_failed(error, args))?;
     let mut results = reports::compare(&record);
     results.checks = assert::evaluate(&scenario.checks, &record, &results);
-    let performance = performance(&record, elapsed);
+    let used = *lock(&used);
+    let performance = performance(&record, elapsed, settings.threads, &used);
+    if !args.quiet {
+        threads::say(&args.threads, &performance.threads);
+    }
     write(&mut outputs, &record, &results, &performance)?;
     if stop.load(Ordering::Relaxed) {
         return Err(Failure::Interrupted);
@@ -115,9 +127,8 @@ fn baseline(args: &CompareArgs, modes: &[Mode], lowered: &[LoweredMode]) -> Resu
     }
 }
 
-fn threads(jobs: Option<u16>) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-    jobs.map_or_else(cores, usize::from)
+fn lock(used: &Mutex<ThreadUse>) -> MutexGuard<'_, ThreadUse> {
+    used.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn provenance(
@@ -186,7 +197,12 @@ fn all_runs(mode: &ModeRecord) -> impl Iterator<Item = &Replication> {
     mode.replications.iter().chain(&mode.crowded)
 }
 
-fn performance(record: &Experiment, elapsed: Duration) -> Performance {
+fn performance(
+    record: &Experiment,
+    elapsed: Duration,
+    threads: usize,
+    used: &ThreadUse,
+) -> Performance {
     let runs = || record.modes.values().flat_map(all_runs);
     let events = runs().map(|run| run.events).sum();
     let frames = runs().map(|run| run.frames.sent).sum();
@@ -202,6 +218,7 @@ fn performance(record: &Experiment, elapsed: Duration) -> Performance {
         frames,
         events_per_s,
         frames_per_s,
+        threads: threads::record(threads, used, events),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use reports::{Provenance, Replication, WorkloadOutcome, WorkloadRun, format};
+use reports::{Provenance, Replication, ThreadRecord, WorkloadOutcome, WorkloadRun, format};
 use scenarios::lower::{Lowered, lower};
 use scenarios::run::{self, Planned, RunError};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use super::args::RunArgs;
 use super::failure::{Failure, stdout_failed};
 use super::input::{self, Loaded};
 use super::output::Outputs;
-use super::{capture, interrupt};
+use super::{capture, interrupt, threads};
 
 /// `run.json`.
 #[derive(Debug, Serialize)]
@@ -25,6 +25,8 @@ struct Detail<'a> {
     mode: &'static str,
     placement: Vec<reports::PlacementRecord>,
     replication: &'a Replication,
+    /// In no digest, and the only member that depends on `--threads`.
+    threads: ThreadRecord,
 }
 
 /// Runs it.
@@ -63,13 +65,14 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
         neighbours: args.neighbours,
         plan,
     };
-    let outcome =
-        run::execute_one(planned, seed, args.replication, capture, &stop).map_err(|error| {
-            match error {
-                RunError::Interrupted => Failure::Interrupted,
-                other => Failure::Bug(other.to_string()),
-            }
+    let given = threads::per_run(&args.threads, threads::jobs(None), 1);
+    let outcome = run::execute_one(planned, seed, args.replication, given, capture, &stop)
+        .map_err(|error| match error {
+            RunError::Interrupted => Failure::Interrupted,
+            other => Failure::Bug(other.to_string()),
         })?;
+    let used = threads::record(given, &outcome.threads, outcome.events);
+    threads::say(&args.threads, &used);
     let replication = run::replication(&outcome, args.replication, &measure);
     let mut next = 0;
     if args.pcap.is_some() {
@@ -77,7 +80,8 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
         next += 1;
     }
     if args.out.is_some() {
-        let detail = detail(args, &loaded, &lowered, seed, &outcome, &replication);
+        let parts = (&outcome, &replication, used);
+        let detail = detail(args, &loaded, &lowered, seed, parts);
         outputs.write(next, |out| {
             serde_json::to_writer_pretty(&mut *out, &detail)?;
             out.write_all(b"\n")
@@ -95,8 +99,7 @@ fn detail<'a>(
     loaded: &Loaded,
     lowered: &Lowered,
     seed: u64,
-    outcome: &Outcome,
-    replication: &'a Replication,
+    (outcome, replication, threads): (&Outcome, &'a Replication, ThreadRecord),
 ) -> Detail<'a> {
     let mut words = vec!["ecsnet".to_owned(), "run".to_owned()];
     words.extend(loaded.words.iter().cloned());
@@ -117,6 +120,7 @@ fn detail<'a>(
         mode: args.mode.name(),
         placement: run::placement(lowered, &outcome.placements),
         replication,
+        threads,
     }
 }
 

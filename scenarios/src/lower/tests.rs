@@ -283,7 +283,7 @@ fn modes_and_idle_tasks_share_the_arrivals() {
             neighbours: false,
             plan: &plan,
         };
-        let outcome = crate::run::execute_one(planned, 1, replication, None, &stop).unwrap();
+        let outcome = crate::run::execute_one(planned, 1, replication, 1, None, &stop).unwrap();
         outcome.workloads[0].arrivals
     };
     let first = arrivals(&alone, Mode::Host, 0);
@@ -322,14 +322,15 @@ fn runs_are_collected_in_order_and_stop_when_asked() {
         neighbours: false,
         plan: &lowered.plan,
     });
-    let digests = |threads, stop: bool| {
+    let digests = |jobs, threads, stop: bool| {
         let matrix = Matrix {
             plans: &plans,
             replications: 3,
             seed: 1,
+            jobs,
             threads,
         };
-        let runs = execute(&matrix, &Arc::new(AtomicBool::new(stop)), &|| ())?;
+        let runs = execute(&matrix, &Arc::new(AtomicBool::new(stop)), &|_| ())?;
         let digest = |run: &crate::run::Run| (run.replication.index, run.replication.digest);
         Ok::<_, RunError>(
             runs.iter()
@@ -337,8 +338,9 @@ fn runs_are_collected_in_order_and_stop_when_asked() {
                 .collect(),
         )
     };
-    let one: Vec<Vec<(u32, u64)>> = digests(1, false).unwrap();
-    assert_eq!(digests(4, false).unwrap(), one);
+    let one: Vec<Vec<(u32, u64)>> = digests(1, 1, false).unwrap();
+    assert_eq!(digests(4, 1, false).unwrap(), one);
+    assert_eq!(digests(2, 3, false).unwrap(), one);
     for mode in &one {
         assert_eq!(
             mode.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
@@ -347,5 +349,5 @@ fn runs_are_collected_in_order_and_stop_when_asked() {
     }
     assert_ne!(one[0][0].1, one[1][0].1, "the modes differ");
     assert_ne!(one[0][0].1, one[0][1].1, "the replications differ");
-    assert_eq!(digests(2, true), Err(RunError::Interrupted));
+    assert_eq!(digests(2, 1, true), Err(RunError::Interrupted));
 }

@@ -10,6 +10,7 @@ use reports::{
     Experiment, ModeRecord, NeighbourRecord, PlacementRecord, Provenance, Reason, Replication,
 };
 
+use sim_core::ThreadUse;
 use sim_net::plan::{Mode, Plan};
 use sim_net::world::TaskAddress;
 
@@ -32,7 +33,9 @@ pub struct Settings {
     pub replications: u32,
     /// Master seed.
     pub seed: u64,
-    /// How many threads.
+    /// How many runs at once.
+    pub jobs: usize,
+    /// How many threads share one run, where it pays.
     pub threads: usize,
 }
 
@@ -70,7 +73,7 @@ pub fn experiment(
     settings: &Settings,
     mut provenance: Provenance,
     stop: &Arc<AtomicBool>,
-    on_run: &(dyn Fn() + Sync),
+    on_run: &(dyn Fn(ThreadUse) + Sync),
 ) -> Result<Experiment, RunError> {
     let lowered = || {
         modes
@@ -84,16 +87,18 @@ pub fn experiment(
         baseline,
         replications,
         seed,
+        jobs,
         threads,
     } = *settings;
     let matrix = Matrix {
         plans: &plans,
         replications,
         seed,
+        jobs,
         threads,
     };
     // Before the runs, which take longer: a fault is told at once.
-    let mut reached = look(modes, threads, stop)?.into_iter();
+    let mut reached = look(modes, jobs, stop)?.into_iter();
     let mut runs = execute(&matrix, stop, on_run)?;
     let mut crowded = runs.split_off(quiet).into_iter();
     let mut runs = runs.into_iter();
@@ -201,11 +206,7 @@ fn reached_at(placed: &Placed, address: Option<Ipv4Addr>) -> String {
 }
 
 /// Who reaches whom in each mode that can carry the scenario.
-fn look(
-    modes: &[LoweredMode],
-    threads: usize,
-    stop: &AtomicBool,
-) -> Result<Vec<Reached>, RunError> {
+fn look(modes: &[LoweredMode], jobs: usize, stop: &AtomicBool) -> Result<Vec<Reached>, RunError> {
     let one = |lowered: &Lowered| {
         if stop.load(Ordering::Relaxed) {
             return Err(RunError::Interrupted);
@@ -223,7 +224,7 @@ fn look(
         })
     };
     let lowered = modes.iter().filter_map(|(_, l)| l.as_ref().ok());
-    pool(threads)?.install(|| lowered.map(one).collect())
+    pool(jobs)?.install(|| lowered.map(one).collect())
 }
 
 fn ran(

@@ -116,6 +116,9 @@ fn quantities_need_units_and_sense() {
     refused(&home, "compare --duration \"0 s\"");
     refused(&home, "compare --duration \"2 h\"");
     refused(&home, "compare --jobs 0");
+    refused(&home, "compare --threads 0");
+    refused(&home, "compare --threads two");
+    refused(&home, "run --mode host --threads 0");
     refused(&home, "compare --seed -1");
 }
 

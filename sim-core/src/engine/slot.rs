@@ -6,8 +6,8 @@ use crate::digest::Digest;
 use crate::queue::EventKey;
 use crate::time::{SimDuration, SimTime};
 
-/// A partition and all that the engine keeps for it. It shares nothing with other slots, so a
-/// window could run on any thread.
+/// A partition and all that the engine keeps for it. It shares nothing with other slots, so
+/// any thread may run it through a window.
 pub(super) struct Slot<P: Partition> {
     partition: P,
     queue: EventQueue<P::Event>,
@@ -17,6 +17,8 @@ pub(super) struct Slot<P: Partition> {
     now: SimTime,
     /// How many events there have been at that instant.
     at_this_instant: u64,
+    /// Events since partitions were last shared out among threads.
+    recent: u64,
     /// Messages of the partition to itself; kept for its room.
     loopback: Vec<(EventKey, P::Message)>,
 }
@@ -47,6 +49,7 @@ impl<P: Partition> Slot<P> {
             digest: Digest::new(),
             now: SimTime::ZERO,
             at_this_instant: 0,
+            recent: 0,
             loopback: Vec::new(),
         }
     }
@@ -116,6 +119,7 @@ impl<P: Partition> Slot<P> {
         }
         let events = ctx.progress.events;
         self.now = ctx.now;
+        self.recent += events;
         Outcome { events, livelock }
     }
 
@@ -127,6 +131,16 @@ impl<P: Partition> Slot<P> {
     /// The time of the latest event.
     pub(super) fn now(&self) -> SimTime {
         self.now
+    }
+
+    #[cfg(feature = "trace")]
+    pub(super) fn queue_mut(&mut self) -> &mut EventQueue<P::Event> {
+        &mut self.queue
+    }
+
+    /// Events since this was last asked.
+    pub(super) fn take_recent(&mut self) -> u64 {
+        std::mem::take(&mut self.recent)
     }
 
     pub(super) fn pending(&self) -> usize {

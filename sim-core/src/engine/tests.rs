@@ -1,10 +1,13 @@
+mod parallel;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 
 use super::{
-    Context, Engine, EntityId, EventCode, Limits, Partition, PartitionId, RunStats, StopReason,
+    Context, Engine, EntityId, EventCode, Limits, Partition, PartitionId, RunStats, Sharing,
+    StopReason,
 };
 use crate::digest::Digest;
 use crate::time::{SimDuration, SimTime};
@@ -32,6 +35,8 @@ struct Town {
     neighbours: usize,
     heard: Digest,
     flag: Option<Arc<AtomicBool>>,
+    /// Whether time stands still once a rumour has so many hops left.
+    stuck_at: Option<u32>,
 }
 
 impl Partition for Town {
@@ -49,6 +54,9 @@ impl Partition for Town {
         self.heard.update(ctx.now().as_ps());
         if let Some(flag) = self.flag.as_ref().filter(|_| event.hops == 0) {
             flag.store(true, Ordering::Relaxed);
+        }
+        if self.stuck_at == Some(event.hops) {
+            return ctx.schedule(EntityId::new(0), ctx.now(), event);
         }
         let Some(hops) = event.hops.checked_sub(1) else {
             return;
@@ -86,6 +94,7 @@ fn towns(count: usize, lookahead: SimDuration) -> Engine<Town> {
         neighbours: count,
         heard: Digest::new(),
         flag: None,
+        stuck_at: None,
     };
     Engine::new((0..count).map(|_| town()).collect(), lookahead)
 }

@@ -13,6 +13,10 @@ use super::flow_table::{Expires, FlowTable};
 use crate::headers::FiveTuple;
 use crate::vpc::defaults;
 
+/// Flows whose clocks are kept although they are below their rate: few enough to cost no memory to
+/// speak of, and most interfaces have fewer.
+const SPARED: usize = 1024;
+
 /// The limit of one 5-tuple.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowLimitPlan {
@@ -96,7 +100,7 @@ impl FlowLimit {
     pub(crate) fn new(plan: FlowLimitPlan) -> Self {
         Self {
             plan,
-            flows: FlowTable::new(),
+            flows: FlowTable::sparing(SPARED),
         }
     }
 

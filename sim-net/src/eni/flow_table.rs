@@ -25,6 +25,8 @@ pub(crate) trait Expires {
 pub(crate) struct FlowTable<V> {
     flows: LookupMap<FlowKey, V>,
     ring: VecDeque<FlowKey>,
+    /// So many flows are kept whether they are over or not.
+    spared: usize,
 }
 
 impl<V: Expires> FlowTable<V> {
@@ -32,7 +34,22 @@ impl<V: Expires> FlowTable<V> {
         Self {
             flows: LookupMap::new(),
             ring: VecDeque::new(),
+            spared: 0,
         }
+    }
+
+    /// The same, but forgets nothing while there are fewer than `spared` flows: for flows that are
+    /// over and begin again all the time.
+    pub(crate) fn sparing(spared: usize) -> Self {
+        Self {
+            spared,
+            ..Self::new()
+        }
+    }
+
+    /// Whether there is nothing to find.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.flows.is_empty()
     }
 
     /// The state of a flow that lives at `now`.
@@ -51,6 +68,9 @@ impl<V: Expires> FlowTable<V> {
     /// Sets the state of a flow.
     pub(crate) fn insert(&mut self, flow: &FiveTuple, state: V, now: SimTime) {
         for _ in 0..LOOKED_AT {
+            if self.ring.len() < self.spared {
+                break;
+            }
             let Some(oldest) = self.ring.pop_front() else {
                 break;
             };

@@ -21,7 +21,7 @@ use super::connections::TrackedConnections;
 use super::flow_table::{Expires, FlowTable};
 use super::tracking::{TrackedFlow, TrackingTimeouts};
 use crate::headers::{self, FiveTuple, Protocol, TcpFlags};
-use crate::vpc::{Direction, EniRules, RouteTable, RouteTarget, RuleMatch, RuleRef};
+use crate::vpc::{Direction, EniRules, RouteTable, RouteTarget, RuleMatch, RuleRef, RuleSet};
 
 /// What the security groups say to a packet, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +122,10 @@ impl Policy {
         tracked: &mut TrackedConnections,
     ) -> Decision {
         let flags = headers::tcp_flags(packet);
-        let key = key(direction, tuple);
         let mut place = None;
-        if let Some(flow) = self.flows.entry(&key) {
+        if !self.flows.is_empty()
+            && let Some(flow) = self.flows.entry(&key(direction, tuple))
+        {
             if flow.expires() > now && !begins_again(flow, flags) {
                 let decision = goes_on(flow, &self.rules, direction, packet, tuple, now);
                 if decision.allows() {
@@ -152,7 +153,7 @@ impl Policy {
         if !untracked {
             flow.place = tracked.open(flow.expires());
         }
-        self.flows.insert(&key, flow, now);
+        self.flows.insert(&key(direction, tuple), flow, now);
         decision
     }
 
@@ -188,23 +189,25 @@ impl Policy {
         flags: Option<TcpFlags>,
         now: SimTime,
     ) -> Decision {
-        if let Some(flow) = self.quoted(direction, packet, now) {
+        let is_error =
+            tuple.protocol == Protocol::Icmp && headers::icmp_error_quote(packet).is_some();
+        if is_error && let Some(flow) = self.quoted(direction, packet, now) {
             return Decision::Related(flow.rule);
         }
-        let Some(found) = allowed(&self.rules, direction, packet, tuple, now) else {
+        let rules = self.rules.at(now);
+        let Some(found) = allowed(rules, direction, packet, tuple) else {
             return Decision::Denied;
         };
-        if headers::icmp_error_quote(packet).is_some() {
+        if is_error {
             // An error begins no flow, or errors the other way would pass as its replies.
             return Decision::Untracked(found.rule);
         }
-        let rules = self.rules.at(now);
-        let port = headers::rule_port(packet, tuple);
         let answers = || {
             may_be_reply(flags)
                 && rules.untracked(direction.reversed(), tuple.protocol, tuple.src.port())
         };
-        let untracked = rules.untracked(direction, tuple.protocol, port) || answers();
+        let begins = found.open && rules.all_open(direction.reversed(), tuple.protocol);
+        let untracked = begins || answers();
         if untracked && !self.auto.covers(peer(direction, tuple)) {
             Decision::Untracked(found.rule)
         } else {
@@ -229,17 +232,15 @@ fn peer(direction: Direction, tuple: &FiveTuple) -> Ipv4Addr {
     }
 }
 
-/// The rule that allows a packet now.
+/// The rule that allows a packet.
 fn allowed(
-    rules: &EniRules,
+    rules: &RuleSet,
     direction: Direction,
     packet: &[u8],
     tuple: &FiveTuple,
-    now: SimTime,
 ) -> Option<RuleMatch> {
     let port = headers::rule_port(packet, tuple);
-    let peer = peer(direction, tuple);
-    rules.at(now).lookup(direction, tuple.protocol, peer, port)
+    rules.lookup(direction, tuple.protocol, peer(direction, tuple), port)
 }
 
 /// A packet of a flow that is remembered.
@@ -254,7 +255,7 @@ fn goes_on(
     if !flow.untracked {
         return Decision::Established(flow.rule);
     }
-    match allowed(rules, direction, packet, tuple, now) {
+    match allowed(rules.at(now), direction, packet, tuple) {
         Some(found) => Decision::Untracked(found.rule),
         None => Decision::Denied,
     }

@@ -143,8 +143,20 @@ impl Netns {
 
 /// Whether `addr` is one of `addresses` or a loopback address.
 #[must_use]
+#[inline]
 pub fn is_local(addresses: &[Ipv4Addr], addr: Ipv4Addr) -> bool {
     addr.is_loopback() || addresses.contains(&addr)
+}
+
+/// The far end of a bridge's port: a container's interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortEnd {
+    /// The container's namespace.
+    pub netns: NetnsId,
+    /// The interface there.
+    pub iface: IfaceId,
+    /// Its link-layer address.
+    pub mac: Mac,
 }
 
 /// A bridge of a machine, joined to the namespace that owns it.
@@ -158,8 +170,8 @@ pub struct BridgeDevice {
     pub netns: NetnsId,
     /// Its interface there.
     pub iface: IfaceId,
-    /// The far end of each port: an interface of a container's namespace.
-    pub ports: IndexVec<BridgePortId, (NetnsId, IfaceId)>,
+    /// The far end of each port.
+    pub ports: IndexVec<BridgePortId, PortEnd>,
     /// Who has which address on the segment.
     pub neighbours: LookupMap<Ipv4Addr, Mac>,
     /// Whether bridged packets pass the owner's rules.

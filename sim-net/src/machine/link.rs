@@ -13,7 +13,7 @@ use crate::ids::{BridgeId, BridgePortId, EniId, NetnsId};
 use crate::kernel::bridge::BridgeDecision;
 use crate::kernel::icmp::Unreachable;
 use crate::kernel::netfilter::{NfVerdict, PacketContext, PacketState};
-use crate::kernel::netns::{self, IfaceKind, Netns};
+use crate::kernel::netns::{IfaceKind, Netns, PortEnd};
 use crate::offload;
 use crate::verdict::DropReason;
 use crate::vpc::Transit;
@@ -160,7 +160,7 @@ impl Machine {
             now: env.ctx.now(),
             in_iface: Some(iface),
             out_iface: Some(iface),
-            is_local: &|addr| netns::is_local(addresses, addr),
+            addresses,
             out_addr: ifaces[iface]
                 .addr
                 .unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
@@ -177,8 +177,7 @@ impl Machine {
         port: BridgePortId,
         frame: Frame,
     ) {
-        let (netns, iface) = self.bridges[id].ports[port];
-        let mac = self.netns[netns].ifaces[iface].mac;
+        let PortEnd { netns, iface, mac } = self.bridges[id].ports[port];
         if frame.meta.dst_mac != mac && frame.meta.dst_mac != Mac::BROADCAST {
             return self.drop_frame(env, frame, DropReason::NotForUs);
         }
@@ -198,12 +197,7 @@ impl Machine {
         let mut ports = std::mem::take(&mut self.flood_ports);
         ports.extend(self.bridges[id].bridge.flood_ports(from));
         for port in ports.drain(..) {
-            let mut data = env.worker.buffers.take(frame.data.len());
-            data.extend_from_slice(&frame.data);
-            let copy = Frame {
-                data,
-                meta: frame.meta,
-            };
+            let copy = env.worker.frames.copy(&frame.data, frame.meta);
             self.account.sent(&copy);
             self.bridge_out(env, id, port, copy);
         }
@@ -263,13 +257,10 @@ impl Machine {
             return self.offer_train(env, eni, frame);
         }
         for index in 0..packets {
-            let mut data = env.worker.buffers.take(frame.largest_packet());
-            offload::cut(&frame, index, &mut data);
-            let mut meta = frame.meta;
-            meta.segment = 0;
-            self.offer_packet(env, eni, Frame { data, meta });
+            let packet = offload::packet(&frame, index, &mut env.worker.frames);
+            self.offer_packet(env, eni, packet);
         }
-        env.worker.buffers.recycle(frame);
+        env.worker.frames.give(frame);
     }
 
     fn offer_packet(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {

@@ -24,14 +24,13 @@ impl Machine {
         let Err(refusal) = table.translate(&mut frame.data, now) else {
             return self.send_on(env, eni, frame);
         };
-        let mut data = env.worker.buffers.take(icmp::MAX_ERROR);
-        if refusal.reset && icmp::reset_for(&frame.data, &mut data) {
-            let meta = frame.meta.answering(now);
-            let reset = Frame { data, meta };
+        let meta = frame.meta.answering(now);
+        let mut reset = env.worker.frames.take(icmp::MAX_ERROR, meta);
+        if refusal.reset && icmp::reset_for(&frame.data, &mut reset.data) {
             self.account.sent(&reset);
             self.send_on(env, eni, reset);
         } else {
-            env.worker.buffers.give(data);
+            env.worker.frames.give(reset);
         }
         self.drop_frame(env, frame, refusal.reason);
     }

@@ -15,7 +15,7 @@ use crate::headers;
 use crate::ids::{IfaceId, NetnsId};
 use crate::kernel::icmp::{self, Unreachable};
 use crate::kernel::netfilter::{Hook, NfVerdict, PacketContext, PacketState, RejectWith};
-use crate::kernel::netns::{self, IfaceKind, Netns};
+use crate::kernel::netns::{IfaceKind, Netns};
 use crate::kernel::route::RouteKind;
 use crate::verdict::DropReason;
 
@@ -46,12 +46,16 @@ impl Machine {
         if headers::five_tuple(&frame.data).is_none() {
             return self.drop_frame(env, frame, DropReason::Malformed);
         }
+        let Some(frame) = self.forward_again(env, netns, iface, frame) else {
+            return;
+        };
         let mut state = PacketState::default();
         let ifaces = Ifaces {
             incoming: Some(iface),
             outgoing: None,
         };
-        let Some(frame) = self.hook(env, netns, Hook::Prerouting, ifaces, &mut state, frame) else {
+        let Some(frame) = self.hooks(env, netns, &[Hook::Prerouting], ifaces, &mut state, frame)
+        else {
             return;
         };
         let dst = headers::dst_addr(&frame.data);
@@ -63,11 +67,46 @@ impl Machine {
             return self.drop_frame(env, frame, DropReason::MartianAddress);
         }
         if !ns.is_local(dst) {
-            return self.forward(env, netns, iface, state, frame);
+            return self.forward(env, netns, iface, &mut state, frame);
         }
-        if let Some(frame) = self.hook(env, netns, Hook::Input, ifaces, &mut state, frame) {
+        if let Some(frame) = self.hooks(env, netns, &[Hook::Input], ifaces, &mut state, frame) {
             self.deliver(env, netns, frame);
         }
+    }
+
+    /// Forwards a packet as others of its connection were; gives it back where that cannot be.
+    ///
+    /// A packet whose connection was forwarded between the same interfaces has no address of the
+    /// namespace's own, and no loopback address; and whether a namespace forwards does not change.
+    fn forward_again(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        netns: NetnsId,
+        iface: IfaceId,
+        mut frame: Frame,
+    ) -> Option<Frame> {
+        let Netns {
+            netfilter, ifaces, ..
+        } = &mut self.netns[netns];
+        let Some(netfilter) = netfilter else {
+            return Some(frame);
+        };
+        let (len, ttl) = (frame.packet_len(), headers::ttl(&frame.data));
+        let fits = |out: IfaceId| ttl > 1 && len <= ifaces[out].mtu;
+        let now = env.ctx.now();
+        let meter = &mut self.meter;
+        let Some(out) = netfilter.forward_again(&mut frame.data, iface, now, fits, meter) else {
+            return Some(frame);
+        };
+        let hop = self
+            .route(netns, headers::dst_addr(&frame.data))
+            .ok()
+            .filter(|hop| hop.iface == out)
+            .expect("routes do not change while packets pass");
+        headers::decrement_ttl(&mut frame.data);
+        self.meter.charge(Primitive::IpForward, len);
+        self.transmit(env, netns, hop, frame);
+        None
     }
 
     fn forward(
@@ -75,7 +114,7 @@ impl Machine {
         env: &mut Env<'_, '_>,
         netns: NetnsId,
         iface: IfaceId,
-        mut state: PacketState,
+        state: &mut PacketState,
         mut frame: Frame,
     ) {
         if !self.netns[netns].forwarding {
@@ -103,9 +142,8 @@ impl Machine {
             incoming: Some(iface),
             outgoing: Some(hop.iface),
         };
-        let passed = self
-            .hook(env, netns, Hook::Forward, ifaces, &mut state, frame)
-            .and_then(|f| self.hook(env, netns, Hook::Postrouting, ifaces, &mut state, f));
+        let hooks = &[Hook::Forward, Hook::Postrouting];
+        let passed = self.hooks(env, netns, hooks, ifaces, state, frame);
         if let Some(frame) = passed {
             self.transmit(env, netns, hop, frame);
         }
@@ -124,7 +162,8 @@ impl Machine {
             incoming: None,
             outgoing: Some(hop.iface),
         };
-        let Some(frame) = self.hook(env, netns, Hook::Output, out(hop), &mut state, frame) else {
+        let Some(frame) = self.hooks(env, netns, &[Hook::Output], out(hop), &mut state, frame)
+        else {
             return;
         };
         let translated = headers::dst_addr(&frame.data);
@@ -134,7 +173,14 @@ impl Machine {
                 Err(reason) => return self.drop_frame(env, frame, reason),
             };
         }
-        if let Some(frame) = self.hook(env, netns, Hook::Postrouting, out(hop), &mut state, frame) {
+        if let Some(frame) = self.hooks(
+            env,
+            netns,
+            &[Hook::Postrouting],
+            out(hop),
+            &mut state,
+            frame,
+        ) {
             self.transmit(env, netns, hop, frame);
         }
     }
@@ -163,14 +209,14 @@ impl Machine {
         })
     }
 
-    /// Asks the rules at one hook; gives the packet back, rewritten or not, if it may pass. One that
-    /// may not is counted, and its sender told where the rule says so.
+    /// Asks the rules at one hook after the other; gives the packet back, rewritten or not, if it
+    /// may pass. One that may not is counted, and its sender told where the rule says so.
     #[inline]
-    fn hook(
+    fn hooks(
         &mut self,
         env: &mut Env<'_, '_>,
         netns: NetnsId,
-        hook: Hook,
+        hooks: &[Hook],
         ifaces: Ifaces,
         state: &mut PacketState,
         frame: Frame,
@@ -178,14 +224,14 @@ impl Machine {
         if self.netns[netns].netfilter.is_none() {
             return Some(frame);
         }
-        self.ask_rules(env, netns, hook, ifaces, state, frame)
+        self.ask_rules(env, netns, hooks, ifaces, state, frame)
     }
 
     fn ask_rules(
         &mut self,
         env: &mut Env<'_, '_>,
         netns: NetnsId,
-        hook: Hook,
+        hooks: &[Hook],
         Ifaces { incoming, outgoing }: Ifaces,
         state: &mut PacketState,
         mut frame: Frame,
@@ -203,19 +249,23 @@ impl Machine {
             now: env.ctx.now(),
             in_iface: incoming,
             out_iface: outgoing,
-            is_local: &|addr| netns::is_local(addresses, addr),
+            addresses,
             out_addr: outgoing
                 .and_then(|i| ifaces[i].addr)
                 .unwrap_or(Ipv4Addr::UNSPECIFIED),
         };
-        let reason = match netfilter.run(hook, &mut frame.data, state, &ctx, &mut self.meter) {
-            NfVerdict::Accept => return Some(frame),
-            NfVerdict::Drop(reason) => reason,
-            NfVerdict::Reject(RejectWith::TcpReset, reason) => {
+        let verdict = hooks
+            .iter()
+            .map(|&hook| netfilter.run(hook, &mut frame.data, state, &ctx, &mut self.meter))
+            .find(|verdict| *verdict != NfVerdict::Accept);
+        let reason = match verdict {
+            None | Some(NfVerdict::Accept) => return Some(frame),
+            Some(NfVerdict::Drop(reason)) => reason,
+            Some(NfVerdict::Reject(RejectWith::TcpReset, reason)) => {
                 self.tcp_reset(env, netns, &frame);
                 reason
             }
-            NfVerdict::Reject(RejectWith::PortUnreachable, reason) => {
+            Some(NfVerdict::Reject(RejectWith::PortUnreachable, reason)) => {
                 self.icmp_error(env, netns, &frame, Unreachable::Port);
                 reason
             }
@@ -236,28 +286,28 @@ impl Machine {
         let Ok(hop) = self.route(netns, dst) else {
             return;
         };
-        let mut data = env.worker.buffers.take(icmp::MAX_ERROR);
-        if icmp::error_about(&frame.data, hop.src, what, &mut data) {
-            let meta = frame.meta.answering(env.ctx.now());
-            self.ip_output(env, netns, Frame { data, meta });
+        let meta = frame.meta.answering(env.ctx.now());
+        let mut error = env.worker.frames.take(icmp::MAX_ERROR, meta);
+        if icmp::error_about(&frame.data, hop.src, what, &mut error.data) {
+            self.ip_output(env, netns, error);
         } else {
-            env.worker.buffers.give(data);
+            env.worker.frames.give(error);
         }
     }
 
     fn tcp_reset(&mut self, env: &mut Env<'_, '_>, netns: NetnsId, frame: &Frame) {
-        let mut data = env.worker.buffers.take(icmp::MAX_ERROR);
-        if icmp::reset_for(&frame.data, &mut data) {
-            let meta = frame.meta.answering(env.ctx.now());
-            self.ip_output(env, netns, Frame { data, meta });
+        let meta = frame.meta.answering(env.ctx.now());
+        let mut reset = env.worker.frames.take(icmp::MAX_ERROR, meta);
+        if icmp::reset_for(&frame.data, &mut reset.data) {
+            self.ip_output(env, netns, reset);
         } else {
-            env.worker.buffers.give(data);
+            env.worker.frames.give(reset);
         }
     }
 
     /// Counts a frame that does not arrive and takes its buffer back.
     pub(super) fn drop_frame(&mut self, env: &mut Env<'_, '_>, frame: Frame, reason: DropReason) {
         self.account.dropped(env.ctx.now(), &frame, reason);
-        env.worker.buffers.recycle(frame);
+        env.worker.frames.give(frame);
     }
 }

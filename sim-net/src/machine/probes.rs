@@ -148,7 +148,7 @@ mod tests {
 
     fn frame(data: Vec<u8>, leg: Leg) -> Frame {
         let meta = FrameMeta::new(FlowTag::new(7), SimTime::ZERO).on(leg);
-        Frame { data, meta }
+        Frame::new(data, meta)
     }
 
     fn asked() -> FiveTuple {

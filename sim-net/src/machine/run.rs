@@ -291,7 +291,7 @@ impl Machine {
             match packet {
                 Descriptor::Packet(_) => {
                     let frame = self.take_from_ring(env, (eni, core), packet, since);
-                    let pool = &mut env.worker.buffers;
+                    let pool = &mut env.worker.frames;
                     self.gro.receive(eni, frame, pool, &mut self.received);
                 }
                 Descriptor::OfTrain(slot, index) => {

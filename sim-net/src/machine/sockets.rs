@@ -46,7 +46,7 @@ impl Machine {
         match result {
             Ok(conn) => {
                 self.account.delivered += packets;
-                env.worker.buffers.recycle(frame);
+                env.worker.frames.give(frame);
                 self.carry_out(env, netns, emitted, happened);
                 if let Some(conn) = conn {
                     self.poll_conn(env, netns, conn);
@@ -76,11 +76,15 @@ impl Machine {
         mut emitted: Vec<Frame>,
         mut happened: Vec<SocketEvent>,
     ) {
-        for frame in emitted.drain(..) {
-            self.emit(env, netns, frame);
+        if !emitted.is_empty() {
+            for frame in emitted.drain(..) {
+                self.emit(env, netns, frame);
+            }
         }
-        for event in happened.drain(..) {
-            self.note(env, netns, event);
+        if !happened.is_empty() {
+            for event in happened.drain(..) {
+                self.note(env, netns, event);
+            }
         }
         self.emitted = emitted;
         self.happened = happened;

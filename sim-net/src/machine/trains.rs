@@ -5,7 +5,7 @@ use sim_core::{EventKey, PartitionId, SimTime};
 use super::{Env, Event, Load, Machine, Message};
 use crate::cpu::{Component, Descriptor};
 use crate::eni::{EgressOutcome, IngressOutcome};
-use crate::frame::{Frame, FrameMeta, PacketView};
+use crate::frame::{Frame, PacketView};
 use crate::headers;
 use crate::ids::{CoreId, EniId};
 use crate::offload::{self, Train, TrainSlot};
@@ -59,9 +59,9 @@ impl Machine {
                 match self.transit_of_train(eni, at, &view) {
                     Ok((to, arrival)) => {
                         if self.account.captured.is_some() {
-                            let packet = packet_of(env, &frame, index);
+                            let packet = offload::packet(&frame, index, &mut env.worker.frames);
                             self.capture(at, eni, &packet, None);
-                            env.worker.buffers.recycle(packet);
+                            env.worker.frames.give(packet);
                         }
                         if leaving.to.is_some_and(|before| before != to) {
                             self.send_train(env, eni, &frame, &mut leaving);
@@ -73,13 +73,13 @@ impl Machine {
                     }
                     Err(reason) => {
                         self.send_train(env, eni, &frame, &mut leaving);
-                        let packet = packet_of(env, &frame, index);
+                        let packet = offload::packet(&frame, index, &mut env.worker.frames);
                         self.leave(env, eni, packet, EgressOutcome::Drop(reason));
                     }
                 }
             } else {
                 self.send_train(env, eni, &frame, &mut leaving);
-                let packet = packet_of(env, &frame, index);
+                let packet = offload::packet(&frame, index, &mut env.worker.frames);
                 self.leave(env, eni, packet, outcome);
             }
         }
@@ -89,7 +89,7 @@ impl Machine {
             self.send_load(env, eni, to, Train { frame, arrivals });
         } else {
             self.send_train(env, eni, &frame, &mut leaving);
-            env.worker.buffers.recycle(frame);
+            env.worker.frames.give(frame);
             env.worker.times.push(leaving.arrivals);
         }
     }
@@ -145,18 +145,13 @@ impl Machine {
         let mut arrivals = env.worker.times.pop().unwrap_or_default();
         std::mem::swap(&mut arrivals, &mut leaving.arrivals);
         let last = leaving.first + arrivals.len();
-        let mut data = env.worker.buffers.take(frame.data.len());
-        offload::cut_several(frame, leaving.first..last, &mut data);
-        let meta = frame.meta;
-        self.send_load(
-            env,
-            eni,
-            to,
-            Train {
-                frame: Frame { data, meta },
-                arrivals,
-            },
-        );
+        let mut part = env.worker.frames.take(frame.data.len(), frame.meta);
+        offload::cut_several(frame, leaving.first..last, &mut part.data);
+        let train = Train {
+            frame: part,
+            arrivals,
+        };
+        self.send_load(env, eni, to, train);
     }
 
     fn send_load(&mut self, env: &mut Env<'_, '_>, eni: EniId, to: Destination, train: Train) {
@@ -234,21 +229,21 @@ impl Machine {
             IngressOutcome::Arrive(at) if plain && at == now && self.ring_has_room(eni, core) => {
                 self.meter.hops.add(meta.tag, Component::RxQueue, at - now);
                 if self.account.captured.is_some() {
-                    let packet = arriving.packet(index, &mut env.worker.buffers);
+                    let packet = arriving.packet(index, &mut env.worker.frames);
                     self.capture(now, eni, &packet, None);
-                    env.worker.buffers.recycle(packet);
+                    env.worker.frames.give(packet);
                 }
                 self.trains.arrived(slot, true);
                 let packet = Descriptor::OfTrain(slot, index);
                 self.push_ring(env, (eni, core), packet, meta.tag);
             }
             IngressOutcome::Arrive(at) => {
-                let packet = arriving.packet(index, &mut env.worker.buffers);
+                let packet = arriving.packet(index, &mut env.worker.frames);
                 self.trains.arrived(slot, false);
                 self.let_in(env, eni, packet, at);
             }
             IngressOutcome::Drop(reason) => {
-                let packet = arriving.packet(index, &mut env.worker.buffers);
+                let packet = arriving.packet(index, &mut env.worker.frames);
                 self.trains.arrived(slot, false);
                 self.enis[eni].counts.dropped_in += 1;
                 self.drop_frame(env, packet, reason);
@@ -264,7 +259,7 @@ impl Machine {
         index: usize,
     ) -> Frame {
         let train = self.trains.get(slot);
-        let frame = train.packet(index, &mut env.worker.buffers);
+        let frame = train.packet(index, &mut env.worker.frames);
         self.trains.taken(slot);
         self.forget_train(env, slot);
         frame
@@ -281,7 +276,7 @@ impl Machine {
         let train = self.trains.get(slot);
         let (tag, len) = (train.train.frame.meta.tag, train.packet_len(index));
         self.pay_for_packet((eni, core), tag, len, since);
-        let pool = &mut env.worker.buffers;
+        let pool = &mut env.worker.frames;
         let train = self.trains.get(slot);
         self.gro
             .receive_of_train(eni, (train, index), pool, &mut self.received);
@@ -295,20 +290,9 @@ impl Machine {
             mut arrivals,
         }) = self.trains.forget(slot)
         {
-            env.worker.buffers.recycle(frame);
+            env.worker.frames.give(frame);
             arrivals.clear();
             env.worker.times.push(arrivals);
         }
     }
-}
-
-/// Packet `index` of a super-frame as a frame of its own.
-fn packet_of(env: &mut Env<'_, '_>, frame: &Frame, index: usize) -> Frame {
-    let mut data = env.worker.buffers.take(frame.largest_packet());
-    offload::cut(frame, index, &mut data);
-    let meta = FrameMeta {
-        segment: 0,
-        ..frame.meta
-    };
-    Frame { data, meta }
 }

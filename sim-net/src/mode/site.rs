@@ -19,7 +19,7 @@ use crate::kernel::bridge::Bridge;
 use crate::kernel::netfilter::docker::{self, DockerRules};
 use crate::kernel::netfilter::ecs_agent::{self, EcsAgentRules};
 use crate::kernel::netfilter::{Netfilter, NetfilterConfig};
-use crate::kernel::netns::{BridgeDevice, Iface, IfaceKind, Netns};
+use crate::kernel::netns::{BridgeDevice, Iface, IfaceKind, Netns, PortEnd};
 use crate::kernel::route::{Route, RouteKind};
 use crate::machine::{AppSlot, EniDevice, FlowOrder, LinkCounts, Machine};
 use crate::plan::{DockerPlan, PortPlan};
@@ -295,7 +295,7 @@ impl MachineBuilder {
             kind: IfaceKind::Veth(Ingress::Bridge(bridge, port)),
         });
         let device = &mut self.machine.bridges[bridge];
-        device.ports.push((netns, iface));
+        device.ports.push(PortEnd { netns, iface, mac });
         // Address resolution precedes every first packet, and its answer is what a bridge learns.
         device
             .bridge

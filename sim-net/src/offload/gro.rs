@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::Arriving;
-use crate::frame::{BufferPool, Frame, MAX_SUPER_FRAME};
+use crate::frame::{Frame, FramePool, MAX_SUPER_FRAME};
 use crate::headers;
 use crate::ids::EniId;
 
@@ -91,15 +91,15 @@ fn follows((first, one): (&Frame, &View), (next, two): (&[u8], &View)) -> bool {
 }
 
 /// Appends a payload that [`follows`] `first`, with the flags of its packet.
-fn extend(first: &mut Frame, payload: &[u8], flags: u8, pool: &mut BufferPool) {
+fn extend(first: &mut Frame, payload: &[u8], flags: u8, pool: &mut FramePool) {
     if first.meta.segment == 0 {
         let before = headers::payload_len(&first.data);
         first.meta.segment = u16::try_from(before).expect("a packet has at most 65,535 octets");
     }
     if first.data.capacity() < MAX_SUPER_FRAME {
-        let mut room = pool.take(MAX_SUPER_FRAME);
-        room.extend_from_slice(&first.data);
-        pool.give(std::mem::replace(&mut first.data, room));
+        let mut room = pool.take(MAX_SUPER_FRAME, first.meta);
+        room.data.extend_from_slice(&first.data);
+        pool.give(std::mem::replace(first, room));
     }
     first.data.extend_from_slice(payload);
     first.data[33] |= flags & MAY_DIFFER;
@@ -119,7 +119,7 @@ impl Gro {
         &mut self,
         eni: EniId,
         frame: Frame,
-        pool: &mut BufferPool,
+        pool: &mut FramePool,
         out: &mut Vec<(EniId, Frame)>,
     ) {
         let Some(view) = View::of(&frame.data) else {
@@ -134,7 +134,7 @@ impl Gro {
             if follows((held, &one), (&frame.data, &view)) {
                 let short = view.payload % segment(held, &one) != 0;
                 extend(held, &frame.data[view.headers..], view.flags, pool);
-                pool.recycle(frame);
+                pool.give(frame);
                 if short || view.flags & ENDS != 0 {
                     let (_, _, held) = self.held.remove(at);
                     out.push((eni, held));
@@ -156,7 +156,7 @@ impl Gro {
         &mut self,
         eni: EniId,
         (train, index): (&Arriving, usize),
-        pool: &mut BufferPool,
+        pool: &mut FramePool,
         out: &mut Vec<(EniId, Frame)>,
     ) {
         let whole = &train.train.frame;

@@ -15,4 +15,4 @@ mod tso;
 
 pub use gro::Gro;
 pub use train::{Arriving, Train, TrainSlot, TrainStore};
-pub use tso::{cut, cut_several};
+pub use tso::{cut, cut_several, packet};

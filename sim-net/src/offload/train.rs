@@ -9,7 +9,7 @@
 use sim_core::SimTime;
 
 use super::tso;
-use crate::frame::{BufferPool, Frame, FrameMeta};
+use crate::frame::{Frame, FramePool};
 
 /// A super-frame and when each of its packets arrives.
 #[derive(Debug)]
@@ -67,14 +67,8 @@ impl Arriving {
     }
 
     /// A packet as a frame of its own.
-    pub fn packet(&self, index: usize, pool: &mut BufferPool) -> Frame {
-        let mut data = pool.take(self.headers + self.segment);
-        tso::cut(&self.train.frame, index, &mut data);
-        let meta = FrameMeta {
-            segment: 0,
-            ..self.train.frame.meta
-        };
-        Frame { data, meta }
+    pub fn packet(&self, index: usize, pool: &mut FramePool) -> Frame {
+        tso::packet(&self.train.frame, index, pool)
     }
 }
 

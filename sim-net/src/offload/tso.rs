@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::frame::Frame;
+use crate::frame::{Frame, FrameMeta, FramePool};
 use crate::headers;
 
 /// Flags that only the last packet of a super-frame carries. Source: Linux 6.18,
@@ -43,6 +43,20 @@ pub fn cut(frame: &Frame, index: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// Packet number `index` of a super-frame as a frame of its own.
+///
+/// # Panics
+/// If the super-frame is no TCP segment.
+pub fn packet(frame: &Frame, index: usize, pool: &mut FramePool) -> Frame {
+    let meta = FrameMeta {
+        segment: 0,
+        ..frame.meta
+    };
+    let mut packet = pool.take(frame.largest_packet(), meta);
+    cut(frame, index, &mut packet.data);
+    packet
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +79,7 @@ mod tests {
         }
         let mut meta = FrameMeta::new(FlowTag::new(0), SimTime::ZERO);
         meta.segment = segment;
-        Frame { data, meta }
+        Frame::new(data, meta)
     }
 
     #[test]

@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::build::{BuildError, assemble};
 use crate::cpu::Ingress;
 use crate::headers::Protocol;
-use crate::ids::{BridgePortId, IfaceId, NetnsId};
+use crate::ids::{BridgePortId, IfaceId};
 use crate::kernel::netfilter::Netfilter;
-use crate::kernel::netns::IfaceKind;
+use crate::kernel::netns::{IfaceKind, PortEnd};
 use crate::kernel::route::RouteTable;
 use crate::machine::Machine;
 use crate::plan::{Place, Plan, PortPlan};
@@ -197,10 +197,10 @@ impl Layout {
     fn add(&mut self, index: usize, mut machine: Machine, first: &First) {
         let spaces = first.spaces[index];
         for device in machine.bridges.iter() {
-            let port = |(id, &(netns, iface)): (BridgePortId, &(NetnsId, IfaceId))| Port {
-                addr: address(machine.netns[netns].ifaces[iface].addr),
-                space: spaces + netns.index(),
-                iface,
+            let port = |(id, end): (BridgePortId, &PortEnd)| Port {
+                addr: address(machine.netns[end.netns].ifaces[end.iface].addr),
+                space: spaces + end.netns.index(),
+                iface: end.iface,
                 hairpin: device.bridge.flood_ports(Some(id)).any(|p| p == id),
             };
             self.bridges.push(Bridge {

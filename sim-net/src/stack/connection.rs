@@ -53,8 +53,8 @@ pub(super) enum Origin {
     Passive {
         /// The listener.
         listener: ListenerId,
-        /// The SYN as it came.
-        syn: Vec<u8>,
+        /// The SYN as it came; gone once the connection is established.
+        syn: Option<Frame>,
         /// Seed of the initial sequence number.
         seed: u64,
     },
@@ -548,7 +548,7 @@ impl Connection {
                 if !self.announced && self.view().state() == State::Closed {
                     // Linux says nothing when it gives a handshake up.
                     let frame = out.pop().expect("it was there");
-                    port.buffers.recycle(frame);
+                    port.frames.give(frame);
                     continue;
                 }
                 if handshaking {

@@ -5,7 +5,7 @@ use smoltcp::time::Instant;
 
 use super::join::Join;
 use super::segment::Segment;
-use crate::frame::{BufferPool, Frame, FrameMeta};
+use crate::frame::{Frame, FrameMeta, FramePool};
 
 /// The device of one call into smoltcp.
 pub(super) struct Device<'a> {
@@ -17,7 +17,7 @@ pub(super) struct Device<'a> {
 /// Where transmitted packets go.
 struct Sink<'a> {
     out: &'a mut Vec<Frame>,
-    pool: &'a mut BufferPool,
+    pool: &'a mut FramePool,
     meta: FrameMeta,
     /// What continues the last frame of the list becomes part of it.
     joins: bool,
@@ -31,7 +31,7 @@ impl<'a> Device<'a> {
         mtu: usize,
         arriving: Option<&'a [u8]>,
         out: &'a mut Vec<Frame>,
-        pool: &'a mut BufferPool,
+        pool: &'a mut FramePool,
         meta: FrameMeta,
     ) -> Self {
         Self {
@@ -121,14 +121,14 @@ impl phy::TxToken for Transmitter<'_, '_> {
             let result = write(join.room());
             let (segment, rest) = join.end(pool);
             *sent = segment;
-            out.extend(rest.map(|data| Frame { data, meta: *meta }));
+            out.extend(rest);
             return result;
         }
-        let mut data = pool.take(len);
-        data.resize(len, 0);
-        let result = write(&mut data);
-        *sent = Segment::read(&data);
-        out.push(Frame { data, meta: *meta });
+        let mut frame = pool.take(len, *meta);
+        frame.data.resize(len, 0);
+        let result = write(&mut frame.data);
+        *sent = Segment::read(&frame.data);
+        out.push(frame);
         result
     }
 }

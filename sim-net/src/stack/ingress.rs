@@ -89,10 +89,8 @@ impl Stack {
         match self.time_wait.on_segment(&key, &segment, now, period) {
             Waiting::Ignore => return Ok(None),
             Waiting::Repeat(ack, tag) => {
-                let mut data = worker.buffers.take(ack.len());
-                data.extend_from_slice(&ack);
                 let meta = FrameMeta::new(tag, now).on(frame.meta.leg.reversed());
-                out.push(Frame { data, meta });
+                out.push(worker.frames.copy(&ack, meta));
                 return Ok(None);
             }
             Waiting::Free => {}

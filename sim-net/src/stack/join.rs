@@ -6,7 +6,7 @@
 //! end where they would without the offload.
 
 use super::segment::{self, Segment};
-use crate::frame::{BufferPool, Frame, MAX_SUPER_FRAME};
+use crate::frame::{Frame, FrameMeta, FramePool, MAX_SUPER_FRAME};
 use crate::headers;
 
 /// IPv4 and TCP headers without options.
@@ -22,7 +22,7 @@ pub(super) struct Join<'f> {
 
 impl<'f> Join<'f> {
     /// Makes room for a packet of `len` octets; `None` where nothing can follow the frame.
-    pub(super) fn new(first: &'f mut Frame, len: usize, pool: &mut BufferPool) -> Option<Self> {
+    pub(super) fn new(first: &'f mut Frame, len: usize, pool: &mut FramePool) -> Option<Self> {
         let end = first.data.len();
         let payload = end.checked_sub(HEADERS)?;
         let segment = match usize::from(first.meta.segment) {
@@ -37,9 +37,9 @@ impl<'f> Join<'f> {
             return None;
         }
         if first.data.capacity() < end + len {
-            let mut large = pool.take(MAX_SUPER_FRAME);
-            large.extend_from_slice(&first.data);
-            pool.give(std::mem::replace(&mut first.data, large));
+            let mut large = pool.take(MAX_SUPER_FRAME, first.meta);
+            large.data.extend_from_slice(&first.data);
+            pool.give(std::mem::replace(first, large));
         }
         let mut covered = [0; HEADERS];
         covered.copy_from_slice(&first.data[end - HEADERS..]);
@@ -59,7 +59,7 @@ impl<'f> Join<'f> {
 
     /// Looks at what was written. Gives it back as a packet of its own where it does not continue the
     /// frame.
-    pub(super) fn end(self, pool: &mut BufferPool) -> (Option<Segment>, Option<Vec<u8>>) {
+    pub(super) fn end(self, pool: &mut FramePool) -> (Option<Segment>, Option<Frame>) {
         let Self {
             first,
             end,
@@ -78,9 +78,11 @@ impl<'f> Join<'f> {
         });
         let mut alone = None;
         if !continues {
-            let mut data = pool.take(written.len());
-            data.extend_from_slice(written);
-            alone = Some(data);
+            let meta = FrameMeta {
+                segment: 0,
+                ..first.meta
+            };
+            alone = Some(pool.copy(written, meta));
             first.data.truncate(end);
         }
         first.data[end - HEADERS..end].copy_from_slice(&covered);

@@ -130,8 +130,7 @@ impl Stack {
         let id = self.connections.reserve(now);
         let key = ConnKey::new(local, remote);
         let seed = self.next_seed(key);
-        let mut syn = worker.buffers.take(frame.data.len());
-        syn.extend_from_slice(&frame.data);
+        let syn = Some(worker.frames.copy(&frame.data, frame.meta));
         let origin = Origin::Passive {
             listener,
             syn,

@@ -7,7 +7,7 @@ use smoltcp::wire::HardwareAddress;
 
 use super::device::{Device, capabilities};
 use super::segment::Segment;
-use crate::frame::{BufferPool, Frame, FrameMeta};
+use crate::frame::{Frame, FrameMeta, FramePool};
 
 /// Buffers and protocol code that every stack of one worker thread uses in turn.
 ///
@@ -18,8 +18,8 @@ use crate::frame::{BufferPool, Frame, FrameMeta};
 /// made for the purpose from the stack's seed (see `StackWorker::seeded`).
 #[derive(Default)]
 pub struct StackWorker {
-    /// Buffers of frames.
-    pub buffers: BufferPool,
+    /// Frames to use again.
+    pub frames: FramePool,
     /// Lists of arrival times to use again.
     pub(crate) times: Vec<Vec<SimTime>>,
     interfaces: Vec<(usize, Interface)>,
@@ -36,7 +36,7 @@ impl std::fmt::Debug for StackWorker {
 pub(super) struct Port<'w> {
     pub(super) mtu: usize,
     pub(super) interface: &'w mut Interface,
-    pub(super) buffers: &'w mut BufferPool,
+    pub(super) frames: &'w mut FramePool,
     pub(super) scratch: &'w mut Vec<u8>,
 }
 
@@ -53,7 +53,7 @@ impl StackWorker {
         Port {
             mtu,
             interface: &mut self.interfaces[at].1,
-            buffers: &mut self.buffers,
+            frames: &mut self.frames,
             scratch: &mut self.scratch,
         }
     }
@@ -65,7 +65,7 @@ impl StackWorker {
 }
 
 fn interface(mtu: usize, seed: u64) -> Interface {
-    let (mut out, mut pool) = (Vec::new(), BufferPool::default());
+    let (mut out, mut pool) = (Vec::new(), FramePool::default());
     let meta = FrameMeta::new(crate::ids::FlowTag::new(0), SimTime::ZERO);
     let mut device = Device::new(mtu, None, &mut out, &mut pool, meta);
     debug_assert_eq!(capabilities(mtu).ip_mtu(), mtu);
@@ -82,7 +82,7 @@ impl Port<'_> {
         Port {
             mtu: self.mtu,
             interface,
-            buffers: self.buffers,
+            frames: self.frames,
             scratch: self.scratch,
         }
     }
@@ -96,7 +96,7 @@ impl Port<'_> {
         meta: FrameMeta,
         out: &mut Vec<Frame>,
     ) {
-        let mut device = Device::new(self.mtu, Some(packet), out, self.buffers, meta);
+        let mut device = Device::new(self.mtu, Some(packet), out, self.frames, meta);
         self.interface.poll_ingress_single(at, &mut device, set);
     }
 
@@ -109,7 +109,7 @@ impl Port<'_> {
         meta: FrameMeta,
         out: &mut Vec<Frame>,
     ) -> Option<Segment> {
-        let mut device = Device::new(self.mtu, None, out, self.buffers, meta).joining();
+        let mut device = Device::new(self.mtu, None, out, self.frames, meta).joining();
         let result = self.interface.poll_egress(at, &mut device, set);
         let sent = result == PollResult::SocketStateChanged;
         device.sent().filter(|_| sent)
@@ -123,7 +123,7 @@ impl Port<'_> {
         meta: FrameMeta,
         out: &mut Vec<Frame>,
     ) -> bool {
-        let mut device = Device::new(self.mtu, None, out, self.buffers, meta);
+        let mut device = Device::new(self.mtu, None, out, self.frames, meta);
         self.interface.poll_egress(at, &mut device, set) == PollResult::SocketStateChanged
     }
 }

@@ -1,12 +1,12 @@
 //! The same plan and seed give the same world, and what is idle changes nothing.
 
-use sim_core::SimDuration;
+use sim_core::{Sharing, SimDuration};
 use sim_net::build::build;
 use sim_net::headers::Protocol;
 use sim_net::plan::{Arrivals, Load, Mode, Place, Plan, ServiceTime, WorkloadKind};
 use sim_net::vpc::JitterPlan;
 
-use crate::support::{app_of, ping_pong, plan, run, target, task};
+use crate::support::{app_of, host, instance, ping_pong, plan, run, target, task, world};
 
 fn loaded(mode: Mode) -> Plan {
     let mut plan = plan(vec![task("web/0", mode, 0, 8080)]);
@@ -30,6 +30,66 @@ fn two_runs_are_the_same_run() {
         assert_eq!(a.digest, b.digest, "{mode}");
         assert_eq!(a.events, b.events, "{mode}");
         assert_eq!(a.workloads[0].latency, b.workloads[0].latency, "{mode}");
+    }
+}
+
+/// Tasks of several modes on several instances, and clients that ask all of them.
+fn spread() -> Plan {
+    let modes = [Mode::Bridge, Mode::Host, Mode::Awsvpc, Mode::Fargate];
+    let tasks = (0_u16..)
+        .zip(modes.iter().cycle().take(8))
+        .map(|(n, &mode)| {
+            let name = format!("web/{n}");
+            task(&name, mode, usize::from(n) % 3, 8080 + n)
+        });
+    let mut plan = plan(tasks.collect());
+    plan.instances = (0..3)
+        .map(|n| instance(&format!("instance/{n}"), 0, "linux-6.18-2vcpu"))
+        .collect();
+    plan.hosts.push(host("another", 0));
+    plan.region.latency.jitter = Some(JitterPlan::default());
+    let load = |(client, server): (usize, usize)| {
+        let octets = 100 + 5_000 * server as u64;
+        let (from, to) = (Place::Host(client), target(app_of(server), 80));
+        let mut load = ping_pong(from, to, Protocol::Tcp, octets);
+        load.name = format!("{client} asks {server}");
+        load
+    };
+    let pairs = (0..8).flat_map(|server| [(0, server), (1, server)]);
+    plan.workloads = pairs.map(load).collect();
+    plan.measure.warmup = SimDuration::ZERO;
+    plan.measure.duration = SimDuration::from_ms(20);
+    plan.measure.cooldown = SimDuration::ZERO;
+    plan
+}
+
+/// All that a run leaves behind, captured packets included, is the same on any number of threads.
+#[test]
+fn threads_make_no_difference() {
+    let plan = spread();
+    let left = |threads: usize| {
+        let mut world = world(&plan);
+        world.capture(|_| true);
+        world.set_threads(threads);
+        world.set_sharing(Sharing::Always);
+        let mut outcome = world.run(&std::sync::Arc::default());
+        let threads = std::mem::take(&mut outcome.threads);
+        // Histograms are compared as such: in words they are long.
+        let latencies: Vec<_> = outcome
+            .workloads
+            .iter_mut()
+            .map(|workload| std::mem::take(&mut workload.latency))
+            .collect();
+        let events = outcome.events;
+        ((latencies, format!("{outcome:?}")), events, threads)
+    };
+    let (alone, events, _) = left(1);
+    assert!(events > 5_000, "{events}");
+    for threads in [2, 3, 8] {
+        let (together, events, used) = left(threads);
+        assert!(alone == together, "{threads} threads");
+        let most = threads.min(world(&plan).machines().count());
+        assert_eq!((used.most, used.shared_events), (most, events));
     }
 }
 

@@ -27,10 +27,7 @@ fn udp(direction: Direction, port: u16, len: usize) -> Frame {
         dst,
     };
     let data = packet(tuple, 0, len - 28);
-    Frame {
-        data,
-        meta: FrameMeta::new(FlowTag::new(0), SimTime::ZERO),
-    }
+    Frame::new(data, FrameMeta::new(FlowTag::new(0), SimTime::ZERO))
 }
 
 fn out(port: u16, len: usize) -> Frame {
@@ -516,10 +513,7 @@ fn tcp_and_udp_of_the_same_ports_are_two_flows() {
         0x10,
         1_000,
     );
-    let tcp = Frame {
-        data: tcp,
-        meta: udp.meta,
-    };
+    let tcp = Frame::new(tcp, udp.meta);
     assert_eq!(
         eni.egress(&mut allowance, us(0), &udp),
         EgressOutcome::Depart(us(0))

@@ -1,10 +1,15 @@
 //! The netfilter of one namespace: its rules, and the hooks in Linux's order.
 
+use sim_core::SimTime;
+
 use super::chain::{Chain, ChainId, Policy, RuleSet, Table};
-use super::conntrack::Conntrack;
+use super::conntrack::{Conntrack, Followed};
+use super::nat;
 use super::rule::Rule;
 use super::state::{Hook, NfVerdict, PacketContext, PacketState};
+use super::tuple::Manip;
 use crate::cost::{Charge, Primitive};
+use crate::headers::{self, Protocol};
 use crate::ids::IfaceId;
 
 /// Which implementation of iptables the rules were loaded with: it decides what a test costs.
@@ -222,6 +227,45 @@ impl Netfilter {
         charge: &mut impl Charge,
     ) -> NfVerdict {
         self.filter(Hook::Forward, packet, state, ctx, charge)
+    }
+
+    /// A packet that arrived by `in_iface` and is to be forwarded as others of its connection were,
+    /// through `prerouting`, `forward` and `postrouting` in one go. Says by which interface it
+    /// leaves; `None` where nothing is known of it, and then nothing has happened.
+    ///
+    /// `fits` says whether a packet may leave by an interface: one that may not is not for here.
+    pub fn forward_again(
+        &mut self,
+        packet: &mut [u8],
+        in_iface: IfaceId,
+        now: SimTime,
+        fits: impl FnOnce(IfaceId) -> bool,
+        charge: &mut impl Charge,
+    ) -> Option<IfaceId> {
+        let tuple = headers::five_tuple(packet)?;
+        if !matches!(tuple.protocol, Protocol::Tcp | Protocol::Udp)
+            || in_iface == self.config.loopback
+        {
+            return None;
+        }
+        let (id, direction) = self.conntrack.lookup(now, tuple)?;
+        let edition = self.rules.edition();
+        let passed = self.conntrack.get(id)?.passed[direction as usize]?;
+        let out_iface = passed.forwarded(in_iface, edition).filter(|&i| fits(i))?;
+        let (flags, len) = (headers::tcp_flags(packet), packet.len());
+        let followed = self.conntrack.follow(now, id, direction, flags, len);
+        if followed != Followed::Known {
+            return None;
+        }
+        charge.charge(Primitive::ConntrackEstablished, len);
+        let connection = self.conntrack.get(id)?;
+        for manip in [Manip::Destination, Manip::Source] {
+            if nat::translate(packet, connection, direction, manip) {
+                charge.charge(Primitive::NatEstablished, len);
+            }
+        }
+        passed.tests.charge_filter(self.config.backend, charge);
+        Some(out_iface)
     }
 
     /// A packet of one of the namespace's own sockets, routed. If its destination has changed

@@ -51,6 +51,21 @@ impl Passed {
         Self { at, decider, tests }
     }
 
+    /// The interface by which a packet that came by `in_iface` was forwarded, under rules in this
+    /// edition.
+    pub(super) fn forwarded(&self, in_iface: IfaceId, edition: u32) -> Option<IfaceId> {
+        let Circumstances {
+            hook: Hook::Forward,
+            in_iface: came,
+            out_iface,
+            edition: then,
+        } = self.at
+        else {
+            return None;
+        };
+        out_iface.filter(|_| came == Some(in_iface) && then == edition)
+    }
+
     /// Whether a packet under these circumstances passes as those before it.
     pub(super) fn holds(&self, at: Circumstances) -> bool {
         self.at == at

@@ -10,6 +10,7 @@ use super::state::{CtState, PacketContext};
 use super::tuple::Fields;
 use crate::headers::Protocol;
 use crate::ids::IfaceId;
+use crate::kernel::netns::is_local;
 
 /// A test that can be turned round, as `!` does on iptables' command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,5 +254,5 @@ fn address(test: Option<Negatable<Ipv4Net>>, address: Ipv4Addr) -> bool {
 }
 
 fn local(test: Option<Negatable<()>>, address: Ipv4Addr, ctx: &PacketContext<'_>) -> bool {
-    test.is_none_or(|t| (ctx.is_local)(address) != t.negated)
+    test.is_none_or(|t| is_local(ctx.addresses, address) != t.negated)
 }

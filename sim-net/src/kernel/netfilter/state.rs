@@ -57,8 +57,8 @@ pub struct PacketContext<'a> {
     pub in_iface: Option<IfaceId>,
     /// The interface it will leave by; `None` before it is routed and for what stays.
     pub out_iface: Option<IfaceId>,
-    /// Whether the namespace has this address.
-    pub is_local: &'a dyn Fn(Ipv4Addr) -> bool,
+    /// The namespace's addresses.
+    pub addresses: &'a [Ipv4Addr],
     /// The primary address of `out_iface`, which MASQUERADE takes; without meaning where there is
     /// none.
     pub out_addr: Ipv4Addr,

@@ -9,6 +9,7 @@ use crate::cost::{Charge, Primitive};
 use crate::headers::tests::{packet, tuple};
 use crate::headers::{self, FiveTuple, Protocol};
 use crate::ids::IfaceId;
+use crate::kernel::netns::is_local;
 use crate::verdict::DropReason;
 
 mod properties;
@@ -55,9 +56,7 @@ pub(super) fn iface(n: usize) -> IfaceId {
     IfaceId::new(n)
 }
 
-fn is_local(a: Ipv4Addr) -> bool {
-    a.is_loopback() || a == Ipv4Addr::new(10, 0, 0, 5) || a == Ipv4Addr::new(172, 17, 0, 1)
-}
+const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 5), Ipv4Addr::new(172, 17, 0, 1)];
 
 fn out_addr(out: Option<usize>) -> Ipv4Addr {
     match out {
@@ -68,7 +67,7 @@ fn out_addr(out: Option<usize>) -> Ipv4Addr {
 }
 
 fn route(a: Ipv4Addr) -> usize {
-    if is_local(a) {
+    if is_local(&ADDRESSES, a) {
         LO
     } else if a.octets()[..2] == [172, 17] {
         DOCKER0
@@ -114,7 +113,7 @@ impl Host {
             now: self.now,
             in_iface: from.map(iface),
             out_iface: out.map(iface),
-            is_local: &is_local,
+            addresses: &ADDRESSES,
             out_addr: out_addr(out),
         };
         let verdict = self.nf.run(hook, p, state, &ctx, &mut self.bill);
@@ -172,7 +171,7 @@ impl Host {
             now: self.now,
             in_iface: Some(iface(DOCKER0)),
             out_iface: Some(iface(DOCKER0)),
-            is_local: &is_local,
+            addresses: &ADDRESSES,
             out_addr: out_addr(Some(DOCKER0)),
         };
         let mut state = PacketState::default();

@@ -6,7 +6,6 @@ use crate::frame::FrameMeta;
 use crate::headers::Protocol;
 use crate::headers::tests::{packet, tuple};
 use crate::ids::FlowTag;
-use crate::offload::cut;
 
 const ACK: u8 = 0x10;
 
@@ -20,12 +19,12 @@ fn data(port: u16, seq: u32, payload: usize, flags: u8) -> Frame {
     );
     headers::advance_seq(&mut data, seq);
     let meta = FrameMeta::new(FlowTag::new(0), SimTime::ZERO);
-    Frame { data, meta }
+    Frame::new(data, meta)
 }
 
 /// What becomes of packets that one poll takes: the payload and number of packets of each frame.
 fn polled(packets: impl IntoIterator<Item = Frame>) -> Vec<(usize, usize)> {
-    let (mut gro, mut pool, mut out) = (Gro::default(), BufferPool::default(), Vec::new());
+    let (mut gro, mut pool, mut out) = (Gro::default(), FramePool::default(), Vec::new());
     for packet in packets {
         gro.receive(EniId::new(0), packet, &mut pool, &mut out);
     }
@@ -121,13 +120,11 @@ proptest! {
             *octet = (at % 253) as u8;
         }
         frame.meta.segment = if payload > usize::from(segment) { segment } else { 0 };
-        let (mut gro, mut pool, mut out) = (Gro::default(), BufferPool::default(), Vec::new());
+        let (mut gro, mut pool, mut out) = (Gro::default(), FramePool::default(), Vec::new());
         for index in 0..frame.packets() {
-            let mut packet = pool.take(1);
-            cut(&frame, index, &mut packet);
-            let meta = FrameMeta { segment: 0, ..frame.meta };
-            prop_assert!(packet.len() <= frame.largest_packet());
-            gro.receive(EniId::new(0), Frame { data: packet, meta }, &mut pool, &mut out);
+            let packet = crate::offload::packet(&frame, index, &mut pool);
+            prop_assert!(packet.data.len() <= frame.largest_packet());
+            gro.receive(EniId::new(0), packet, &mut pool, &mut out);
         }
         gro.flush(&mut out);
         prop_assert_eq!(out.len(), 1);

@@ -44,19 +44,19 @@ impl Connection {
         socket.listen(local).expect("a new socket listens");
         let (at, meta) = (self.clock.read(now), self.meta(now));
         let mss = self.sender.mss;
-        let Origin::Passive { syn, .. } = &mut self.origin else {
+        let Origin::Passive { syn: Some(syn), .. } = &mut self.origin else {
             unreachable!("only a passive connection accepts");
         };
-        segment::limit_mss(syn, mss);
+        segment::limit_mss(&mut syn.data, mss);
         let mut replies = Vec::new();
-        seeded.ingress(at, syn, &mut self.sockets, meta, &mut replies);
+        seeded.ingress(at, &syn.data, &mut self.sockets, meta, &mut replies);
         self.on_peer_syn();
     }
 
     fn on_peer_syn(&mut self) {
-        if let Origin::Passive { syn, .. } = &self.origin {
-            let options = segment::Options::read(syn);
-            self.peer_isn = Segment::read(syn).map_or(0, |s| s.seq);
+        if let Origin::Passive { syn: Some(syn), .. } = &self.origin {
+            let options = segment::Options::read(&syn.data);
+            self.peer_isn = Segment::read(&syn.data).map_or(0, |s| s.seq);
             self.limit_mss(options.mss);
         }
     }
@@ -127,7 +127,7 @@ impl Connection {
         let mut sent = Vec::new();
         port.egress(at, &mut self.sockets, meta, &mut sent);
         for frame in sent {
-            port.buffers.recycle(frame);
+            port.frames.give(frame);
         }
     }
 
@@ -148,8 +148,10 @@ impl Connection {
         }
         self.probe.on_acked(now, self.sender.una(), false);
         self.prime(now, port, packet, segment);
-        if let Origin::Passive { syn, .. } = &mut self.origin {
-            port.buffers.give(std::mem::take(syn));
+        if let Origin::Passive { syn, .. } = &mut self.origin
+            && let Some(syn) = syn.take()
+        {
+            port.frames.give(syn);
         }
         if std::mem::take(&mut self.closes_later) {
             self.shutdown();

@@ -299,14 +299,14 @@ impl Net {
         };
         let Some(departs) = departs else {
             link.dropped += 1;
-            self.worker.buffers.recycle(frame);
+            self.worker.frames.give(frame);
             return;
         };
         let at = departs + link.delay + extra;
         for _ in 0..copies {
             self.inject(1 - host, at, frame.clone());
         }
-        self.worker.buffers.recycle(frame);
+        self.worker.frames.give(frame);
     }
 
     /// Lets `frame` arrive at `host`.
@@ -348,7 +348,7 @@ impl Net {
             &mut out,
             &mut events,
         );
-        self.worker.buffers.recycle(frame);
+        self.worker.frames.give(frame);
         self.after(host, out, events);
         if let Ok(Some(conn)) = taken {
             self.poll(host, conn);

@@ -212,14 +212,7 @@ fn an_icmp_error_refuses_only_a_connection_that_is_not_established() {
     let send = |net: &mut Net, code| {
         error[21] = code;
         let meta = FrameMeta::new(FlowTag::new(0), net.now);
-        net.inject(
-            CLIENT,
-            net.now,
-            Frame {
-                data: error.clone(),
-                meta,
-            },
-        );
+        net.inject(CLIENT, net.now, Frame::new(error.clone(), meta));
         net.run_for(MS);
     };
     let mut send = send;
@@ -534,7 +527,7 @@ fn a_lost_fin_comes_again_whatever_acknowledgements_are_repeated() {
     for _ in 0..5 {
         let meta = FrameMeta::new(FlowTag::new(0), net.now);
         let data = data.clone();
-        net.inject(CLIENT, net.now + MS, Frame { data, meta });
+        net.inject(CLIENT, net.now + MS, Frame::new(data, meta));
     }
     net.run_out();
     assert_eq!(net.links[CLIENT].dropped, 1);

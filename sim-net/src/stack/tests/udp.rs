@@ -233,7 +233,9 @@ fn an_echo_request_is_answered_from_the_address_it_was_sent_to() {
     data[20] = 8;
     data[24..28].copy_from_slice(&[0, 77, 0, 1]);
     let meta = FrameMeta::new(FlowTag::new(2), NOW);
-    let replies = pair.reach_b(&Frame { data, meta }).expect("it is answered");
+    let replies = pair
+        .reach_b(&Frame::new(data, meta))
+        .expect("it is answered");
     assert_eq!(replies.len(), 1);
     assert_eq!(replies[0].data[20], 0);
     let tuple = headers::five_tuple(&replies[0].data).expect("whole");
@@ -250,7 +252,7 @@ fn what_is_no_packet_is_malformed() {
     let meta = FrameMeta::new(FlowTag::new(0), NOW);
     for data in [vec![], vec![0x45; 10], vec![0x60; 60]] {
         assert_eq!(
-            pair.reach_b(&Frame { data, meta }),
+            pair.reach_b(&Frame::new(data, meta)),
             Err(DropReason::Malformed)
         );
     }

@@ -217,3 +217,76 @@ proptest! {
         }
     }
 }
+
+/// The price of everything charged, whatever the order.
+fn total(bill: &Bill) -> BTreeMap<&'static str, u32> {
+    let mut total = BTreeMap::new();
+    for (primitive, n) in &bill.0 {
+        *total.entry(primitive.name()).or_default() += n;
+    }
+    total
+}
+
+/// A packet that arrives, by the short way where there is one; and whether there was.
+fn receive_again(host: &mut Host, p: &mut [u8], from: usize) -> (End, bool) {
+    let (now, bill) = (host.now, &mut host.bill);
+    match host.nf.forward_again(p, iface(from), now, |_| true, bill) {
+        Some(out) => (End::Out(out.index()), true),
+        None => (host.receive(p, from), false),
+    }
+}
+
+#[test]
+fn the_third_packet_of_a_direction_goes_the_short_way() {
+    let mut host = docker_host(8);
+    let client = "10.0.0.9:40000";
+    let mut syn = tcp(client, "10.0.0.5:8080", SYN);
+    assert!(!receive_again(&mut host, &mut syn, ETH0).1);
+    let mut answer = answer(&syn, SYN_ACK);
+    assert!(!receive_again(&mut host, &mut answer, DOCKER0).1);
+    for short in [false, true, true] {
+        let mut ack = tcp(client, "10.0.0.5:8080", ACK);
+        let end = receive_again(&mut host, &mut ack, ETH0);
+        assert_eq!(end, (End::Out(DOCKER0), short));
+        assert_eq!(shown(&ack), "10.0.0.9:40000 > 172.17.0.2:80");
+    }
+    // Another rule may say something else.
+    let forward = host.nf.builtin(Table::Filter, Hook::Forward);
+    host.nf
+        .insert(forward, 0, Rule::new(Match::any(), Target::Drop));
+    let mut ack = tcp(client, "10.0.0.5:8080", ACK);
+    let dropped = End::Dropped(DropReason::FilterForward);
+    assert_eq!(receive_again(&mut host, &mut ack, ETH0), (dropped, false));
+}
+
+proptest! {
+    /// What goes the short way ends, looks and costs as what goes hook by hook.
+    #[test]
+    fn forwarding_again_is_forwarding(
+        flows in prop::collection::vec((any_packet(), 0..3_usize), 1..6),
+        steps in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..3_usize, 0..40_u64), 1..60),
+    ) {
+        let (mut long, mut short) = (docker_host(8), docker_host(8));
+        let flags = [ACK, ACK, SYN_ACK];
+        let mut answers: Vec<Option<(Vec<u8>, usize)>> = vec![None; flows.len()];
+        for (flow, answered, kind, wait) in steps {
+            let at = flow.index(flows.len());
+            let (p, from) = match &answers[at] {
+                Some((p, from)) if answered => (answer(p, flags[kind]), *from),
+                _ => flows[at].clone(),
+            };
+            long.wait(wait);
+            short.wait(wait);
+            let (mut a, mut b) = (p.clone(), p);
+            let end = long.receive(&mut a, from);
+            prop_assert_eq!(receive_again(&mut short, &mut b, from).0, end);
+            prop_assert_eq!(&a, &b);
+            prop_assert_eq!(total(&long.bill), total(&short.bill));
+            let connections = |host: &Host| format!("{:?}", host.nf.conntrack().iter().collect::<Vec<_>>());
+            prop_assert_eq!(connections(&long), connections(&short));
+            if let End::Out(out) = end && !answered {
+                answers[at] = Some((a, out));
+            }
+        }
+    }
+}
