@@ -92,7 +92,8 @@ impl Machine {
             return Some(frame);
         };
         let (len, ttl) = (frame.packet_len(), headers::ttl(&frame.data));
-        let fits = |out: IfaceId| ttl > 1 && len <= ifaces[out].mtu;
+        let largest = frame.largest_packet();
+        let fits = |out: IfaceId| ttl > 1 && largest <= ifaces[out].mtu;
         let now = env.ctx.now();
         let meter = &mut self.meter;
         let Some(out) = netfilter.forward_again(&mut frame.data, iface, now, fits, meter) else {

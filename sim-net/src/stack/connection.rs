@@ -11,13 +11,14 @@
 
 mod handshake;
 mod settle;
+mod transmit;
 
 use std::net::SocketAddrV4;
 
 use sim_core::SimTime;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
-use smoltcp::time::{Duration, Instant};
+use smoltcp::time::Duration;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::clock::Clock;
@@ -25,13 +26,11 @@ use super::demux::ConnKey;
 use super::event::ConnectionState;
 use super::loss_probe::LossProbe;
 use super::options::{Congestion, SocketOptions, StackConfig};
-use super::pattern;
 use super::receiver::Receiver;
 use super::segment::{self, PURE_ACK, Segment};
 use super::sender::Sender;
 use super::worker::Port;
 use crate::frame::{Frame, FrameMeta};
-use crate::headers;
 use crate::ids::{AppId, ConnId, ListenerId};
 use crate::reach::Leg;
 
@@ -249,15 +248,13 @@ impl Connection {
     // --- what programs do ---
 
     pub(super) fn send(&mut self, bytes: usize, config: &StackConfig) -> usize {
-        let position = self.sender.written;
         let socket = self.socket();
         let mut taken = 0;
         while taken < bytes {
             let wanted = bytes - taken;
-            let at = position + taken as u64;
+            // What the octets are is written when they are sent, see `Self::fill`.
             let copied = socket.send(|buffer| {
                 let len = buffer.len().min(wanted);
-                pattern::fill(&mut buffer[..len], at);
                 (len, len)
             });
             match copied {
@@ -265,7 +262,6 @@ impl Connection {
                 Ok(len) => taken += len,
             }
         }
-        self.sender.written += taken as u64;
         self.starved |= taken < bytes;
         self.timer = None;
         if taken > 0 && self.receiver.on_answer() {
@@ -487,89 +483,6 @@ impl Connection {
         self.probe.spend();
     }
 
-    /// Sends what may be sent, at most `budget` frames.
-    pub(super) fn transmit(
-        &mut self,
-        now: SimTime,
-        port: &mut Port<'_>,
-        mut budget: usize,
-        out: &mut Vec<Frame>,
-    ) -> Transmitted {
-        let mut done = Transmitted::default();
-        if let Some(timer) = self.timer
-            && timer.is_none_or(|at| at > now)
-        {
-            return done;
-        }
-        if self.probe.due().is_some_and(|due| due <= now) {
-            self.probe.spend();
-            // Silence says that what follows the oldest segment is lost, too.
-            self.sender.holed = true;
-            // Another window resets the count of duplicates.
-            self.resend(now, port, self.peer_window ^ 1, DUPLICATES + 1);
-            done.acted = true;
-        }
-        let (at, meta) = (self.clock.read(now), self.meta(now));
-        let mut silent = 0;
-        loop {
-            self.set_nagle();
-            let due = port.interface.poll_at(at, &self.sockets);
-            if due.is_none_or(|due| due > at) || silent == SILENT_DISPATCHES {
-                self.timer = Some(self.wait(now, due));
-                return done;
-            }
-            if budget == 0 {
-                self.timer = None;
-                done.more = true;
-                return done;
-            }
-            done.acted = true;
-            let timer = due.is_some_and(|due| due > Instant::ZERO);
-            let handshaking = self.handshaking();
-            if self.offloads && self.announced {
-                let frames = out.len();
-                match port.egress_joining(at, &mut self.sockets, meta, out) {
-                    Some(segment) => {
-                        silent = 0;
-                        self.on_sent_segment(now, &segment, timer);
-                        self.keep_final_ack(out);
-                        budget -= out.len() - frames;
-                    }
-                    None => silent += 1,
-                }
-                continue;
-            }
-            if !port.egress(at, &mut self.sockets, meta, out) {
-                silent += 1;
-                continue;
-            }
-            silent = 0;
-            if let Some(frame) = out.last_mut() {
-                if !self.announced && self.view().state() == State::Closed {
-                    // Linux says nothing when it gives a handshake up.
-                    let frame = out.pop().expect("it was there");
-                    port.frames.give(frame);
-                    continue;
-                }
-                if handshaking {
-                    headers::advance_seq(&mut frame.data, self.sender.priming);
-                }
-                budget -= 1;
-                if let Some(frame) = out.last() {
-                    self.on_sent(now, frame, timer);
-                }
-            }
-        }
-    }
-
-    /// The next timer, with nothing to do now and `due` the next of smoltcp's.
-    fn wait(&self, now: SimTime, due: Option<Instant>) -> Option<SimTime> {
-        let next = due.map(|due| self.clock.when(due));
-        debug_assert!(next.is_none_or(|at| at > now), "a timer that does nothing");
-        let next = next.filter(|at| *at > now).into_iter();
-        next.chain(self.probe.due()).min()
-    }
-
     /// Makes smoltcp send its oldest segment again, by as many acknowledgements of what came
     /// before it.
     fn resend(&mut self, now: SimTime, port: &mut Port<'_>, window: u16, acks: usize) {
@@ -587,46 +500,6 @@ impl Connection {
             port.ingress(at, &ack, &mut self.sockets, meta, &mut replies);
         }
         debug_assert!(replies.is_empty(), "an acknowledgement is not answered");
-    }
-
-    fn set_nagle(&mut self) {
-        let queued = self.view().send_queue();
-        let hold = self.sender.holds_back(queued, self.options.nodelay);
-        self.socket().set_nagle_enabled(hold);
-    }
-
-    fn on_sent(&mut self, now: SimTime, frame: &Frame, timer: bool) {
-        if let Some(segment) = Segment::read(&frame.data) {
-            self.on_sent_segment(now, &segment, timer);
-            self.keep_final_ack(std::slice::from_ref(frame));
-        }
-    }
-
-    fn on_sent_segment(&mut self, now: SimTime, segment: &Segment, timer: bool) {
-        let before = (self.sender.max(), self.sender.retransmissions);
-        self.sender.on_sent(segment, timer);
-        let opens = segment.has(segment::SYN);
-        if opens && self.sender.syns > 1 {
-            self.probe.on_resent(false);
-        } else if (opens || segment.payload > 0) && self.sender.max() != before.0 {
-            self.probe
-                .on_sent(now, self.sender.max(), self.sender.several());
-        }
-        if self.sender.retransmissions != before.1 {
-            self.probe.on_resent(timer);
-        }
-    }
-
-    fn keep_final_ack(&mut self, sent: &[Frame]) {
-        if matches!(self.view().state(), State::Closing | State::TimeWait)
-            && let Some(frame) = sent.last()
-            && let Some(segment) = Segment::read(&frame.data)
-        {
-            let Segment {
-                seq, ack, window, ..
-            } = segment;
-            self.final_ack = Some(segment::pure_ack(&frame.data, seq, ack, window));
-        }
     }
 
     /// The next timer as [`Self::transmit`] left it.

@@ -56,8 +56,8 @@ pub(super) struct Sender {
     max: u32,
     /// One past the newest short segment.
     small_end: u32,
-    /// Octets that the program has written.
-    pub(super) written: u64,
+    /// Octets of the stream that are acknowledged.
+    acked: u64,
     /// Where a fast retransmission ends: one past what had been sent when it began.
     repairs_until: Option<u32>,
     /// Whether the peer has said that it holds something beyond a hole since then. Without it, what
@@ -93,7 +93,7 @@ impl Sender {
             una: 0,
             max: 0,
             small_end: 0,
-            written: 0,
+            acked: 0,
             repairs_until: None,
             holed: false,
             repaired: 0,
@@ -115,6 +115,11 @@ impl Sender {
     /// The oldest octet not yet acknowledged.
     pub(super) fn una(&self) -> u32 {
         self.una
+    }
+
+    /// The place in the stream of a sequence number, which is not yet acknowledged.
+    pub(super) fn position(&self, seq: u32) -> u64 {
+        self.acked + u64::from(seq.wrapping_sub(self.una))
     }
 
     /// One past the newest octet ever sent.
@@ -194,6 +199,7 @@ impl Sender {
     /// Takes note that `octets` more of the stream are acknowledged.
     pub(super) fn on_acked(&mut self, octets: usize, capacity: usize) {
         self.una = self.una.wrapping_add(u32::try_from(octets).unwrap_or(0));
+        self.acked += octets as u64;
         if after(self.una, self.max) {
             self.max = self.una;
         }
