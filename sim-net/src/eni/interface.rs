@@ -231,6 +231,25 @@ impl Eni {
         self.transmit(allowance, now, size)
     }
 
+    /// The same for a packet that has the header of one that was offered at this time and not dropped:
+    /// its security groups would say the same.
+    pub fn egress_again(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        packet: &PacketView<'_>,
+    ) -> EgressOutcome {
+        let dst = headers::dst_addr(packet.header);
+        let to_amazon = self.amazon.is_some_and(|amazon| amazon.leads_to(dst));
+        let plain = self.flow_limit.is_none() && !to_amazon && !packet.meta.internet;
+        if plain && packet.len <= self.mtu {
+            let size = allowance.counted(packet);
+            self.transmit(allowance, now, size)
+        } else {
+            self.egress_packet(allowance, now, packet)
+        }
+    }
+
     /// Offers a frame again whose time has come after [`EgressOutcome::Hold`]. Never holds it
     /// again.
     pub fn release(

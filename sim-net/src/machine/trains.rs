@@ -44,6 +44,7 @@ impl Machine {
             to: None,
         };
         let packets = payload.div_ceil(segment);
+        let mut passed = false;
         for index in 0..packets {
             let view = PacketView {
                 header: &frame.data,
@@ -51,7 +52,12 @@ impl Machine {
                 meta: &frame.meta,
             };
             let device = &mut self.enis[eni];
-            let outcome = device.eni.egress_packet(&mut self.allowance, now, &view);
+            let allowance = &mut self.allowance;
+            let outcome = match passed {
+                true => device.eni.egress_again(allowance, now, &view),
+                false => device.eni.egress_packet(allowance, now, &view),
+            };
+            passed |= !matches!(outcome, EgressOutcome::Drop(_));
             if let EgressOutcome::Depart(at) = outcome {
                 self.meter
                     .hops

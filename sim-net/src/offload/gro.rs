@@ -78,7 +78,7 @@ fn follows((first, one): (&Frame, &View), (next, two): (&[u8], &View)) -> bool {
         && a[34..36] == b[34..36]
         && one.headers == two.headers
         && a[40..one.headers] == b[40..two.headers];
-    let whole = segment > 0 && one.payload % segment == 0;
+    let whole = segment > 0 && one.payload.is_multiple_of(segment);
     #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
     let end = one.seq.wrapping_add(one.payload as u32);
     same && whole
@@ -115,6 +115,9 @@ pub struct Gro {
 
 impl Gro {
     /// Takes a packet from the ring of an interface. What is to go on at once goes to `out`.
+    ///
+    /// # Panics
+    /// Never: what is held was looked at before.
     pub fn receive(
         &mut self,
         eni: EniId,
@@ -132,7 +135,7 @@ impl Gro {
             let held = &mut self.held[at].2;
             let one = View::of(&held.data).expect("only segments are held");
             if follows((held, &one), (&frame.data, &view)) {
-                let short = view.payload % segment(held, &one) != 0;
+                let short = !view.payload.is_multiple_of(segment(held, &one));
                 extend(held, &frame.data[view.headers..], view.flags, pool);
                 pool.give(frame);
                 if short || view.flags & ENDS != 0 {
@@ -152,6 +155,9 @@ impl Gro {
     }
 
     /// The same as [`Self::receive`] for a packet of a train, whose octets are copied only here.
+    ///
+    /// # Panics
+    /// Never: a train is a super-frame, and what is held was looked at before.
     pub fn receive_of_train(
         &mut self,
         eni: EniId,
@@ -179,7 +185,7 @@ impl Gro {
             let held = &mut self.held[at].2;
             let one = View::of(&held.data).expect("only segments are held");
             if follows((held, &one), (&whole.data, &view)) {
-                let short = view.payload % segment(held, &one) != 0;
+                let short = !view.payload.is_multiple_of(segment(held, &one));
                 extend(held, payload, view.flags, pool);
                 if short || view.flags & ENDS != 0 {
                     let (_, _, held) = self.held.remove(at);

@@ -75,7 +75,7 @@ mod tests {
         );
         headers::advance_seq(&mut data, u32::MAX - 99);
         for (at, octet) in data[40..].iter_mut().enumerate() {
-            *octet = (at % 251) as u8;
+            *octet = u8::try_from(at % 251).expect("below 256");
         }
         let mut meta = FrameMeta::new(FlowTag::new(0), SimTime::ZERO);
         meta.segment = segment;
@@ -87,14 +87,14 @@ mod tests {
         let frame = super_frame(250, 100);
         assert_eq!((frame.packets(), frame.largest_packet()), (3, 140));
         let mut octets = Vec::new();
-        for index in 0..3 {
+        for (index, offset) in [0, 100, 200].into_iter().enumerate() {
             let mut out = Vec::new();
             cut(&frame, index, &mut out);
             let last = index == 2;
             assert_eq!(out.len(), if last { 90 } else { 140 });
             assert_eq!(usize::from(u16::from_be_bytes([out[2], out[3]])), out.len());
             let seq = u32::from_be_bytes([out[24], out[25], out[26], out[27]]);
-            assert_eq!(seq, (u32::MAX - 99).wrapping_add(100 * index as u32));
+            assert_eq!(seq, (u32::MAX - 99).wrapping_add(offset));
             assert_eq!(out[33], if last { 0x19 } else { 0x10 });
             octets.extend_from_slice(&out[40..]);
         }

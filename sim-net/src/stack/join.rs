@@ -32,7 +32,7 @@ impl<'f> Join<'f> {
         let room = end + len <= MAX_SUPER_FRAME + HEADERS && len <= segment + HEADERS;
         let head = Segment::read(&first.data)?;
         let ends = segment::FIN | segment::SYN | segment::RST | segment::PSH;
-        let whole = payload > 0 && payload % segment == 0;
+        let whole = payload > 0 && payload.is_multiple_of(segment);
         if !room || !whole || head.options || head.flags & ends != 0 {
             return None;
         }
@@ -68,11 +68,13 @@ impl<'f> Join<'f> {
         let written = &first.data[end - HEADERS..];
         let next = Segment::read(written);
         let head = Segment::read(&first.data).expect("it was read before");
+        let payload =
+            u32::try_from(end - HEADERS).expect("a super-frame has at most 65,535 octets");
         let continues = next.is_some_and(|next| {
             let may_differ = segment::FIN | segment::PSH;
             !next.options
                 && next.payload > 0
-                && next.seq == head.seq.wrapping_add((end - HEADERS) as u32)
+                && next.seq == head.seq.wrapping_add(payload)
                 && (next.ack, next.window) == (head.ack, head.window)
                 && next.flags & !may_differ == head.flags
         });

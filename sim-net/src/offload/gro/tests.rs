@@ -117,7 +117,7 @@ proptest! {
         let payload = payload.min(usize::from(segment) * 64);
         let mut frame = data(1, seq, payload, if push { PSH } else { 0 });
         for (at, octet) in frame.data[40..].iter_mut().enumerate() {
-            *octet = (at % 253) as u8;
+            *octet = u8::try_from(at % 253).expect("below 256");
         }
         frame.meta.segment = if payload > usize::from(segment) { segment } else { 0 };
         let (mut gro, mut pool, mut out) = (Gro::default(), FramePool::default(), Vec::new());

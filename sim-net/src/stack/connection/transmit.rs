@@ -52,14 +52,10 @@ impl Connection {
             let timer = due.is_some_and(|due| due > Instant::ZERO);
             let handshaking = self.handshaking();
             if self.offloads && self.announced {
-                let frames = out.len();
-                match port.egress_joining(at, &mut self.sockets, meta, out) {
-                    Some(segment) => {
+                match self.transmit_joined(now, port, timer, budget, out) {
+                    Some(frames) => {
                         silent = 0;
-                        self.fill(&segment, out);
-                        self.on_sent_segment(now, &segment, timer);
-                        self.keep_final_ack(out);
-                        budget -= out.len() - frames;
+                        budget = budget.saturating_sub(frames);
                     }
                     None => silent += 1,
                 }
@@ -88,6 +84,38 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Sends segments one after another for as long as there are any, those that continue the last
+    /// frame as a part of it; not more than `most` other frames. Says how many those were; `None` if
+    /// nothing was sent.
+    fn transmit_joined(
+        &mut self,
+        now: SimTime,
+        port: &mut Port<'_>,
+        mut timer: bool,
+        most: usize,
+        out: &mut Vec<Frame>,
+    ) -> Option<usize> {
+        let (at, meta) = (self.clock.read(now), self.meta(now));
+        let before = out.len();
+        let mut sent = false;
+        while out.len() - before < most {
+            let Some(segment) = port.egress_joining(at, &mut self.sockets, meta, out) else {
+                break;
+            };
+            sent = true;
+            self.fill(&segment, out);
+            self.on_sent_segment(now, &segment, timer);
+            self.keep_final_ack(out);
+            self.set_nagle();
+            // What follows is not sent for a timer.
+            timer = false;
+            if segment.payload == 0 {
+                break;
+            }
+        }
+        sent.then_some(out.len() - before)
     }
 
     /// Writes the payload of a segment that has just been sent, at the end of the last frame.
