@@ -2,6 +2,10 @@
 
 pub mod cluster;
 pub mod figures;
+pub mod fleet;
+pub mod floor;
+pub mod hooks;
+pub mod pair;
 pub mod peers;
 pub mod queues;
 

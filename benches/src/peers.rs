@@ -83,6 +83,15 @@ fn moderated() -> Arc<CostProfile> {
 /// If there are more pairs than a bridge has ports.
 #[must_use]
 pub fn requests(pairs: usize, time: SimDuration) -> Plan {
+    requests_among(pairs, 1, time)
+}
+
+/// The same spread over so many instances on either side.
+///
+/// # Panics
+/// If there are more pairs than the bridges have ports.
+#[must_use]
+pub fn requests_among(pairs: usize, instances: usize, time: SimDuration) -> Plan {
     let text = format!(
         r#"
         [vpc]
@@ -93,9 +102,11 @@ pub fn requests(pairs: usize, time: SimDuration) -> Plan {
         [[capacity]]
         name = "left"
         instance_type = "m5.24xlarge"
+        count = {instances}
         [[capacity]]
         name = "right"
         instance_type = "m5.24xlarge"
+        count = {instances}
 
         [[service]]
         name = "client"

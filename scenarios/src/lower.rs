@@ -4,6 +4,7 @@
 //! A mode that cannot carry the scenario is an answer, not an error: [`ModeRefusal`] says why, in the
 //! words of ECS where it has some.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use reports::{ConstantRecord, DensityRecord};
@@ -179,7 +180,9 @@ pub fn lower(
     constants.extend(laid_out.constants);
     let profiles = plan.instances.iter().map(|instance| &instance.profile);
     let guests = plan.tasks.iter().filter_map(|task| task.fargate.as_ref());
-    for profile in profiles.chain(guests.map(|guest| &guest.profile)) {
+    let profiles = profiles.chain(guests.map(|guest| &guest.profile));
+    let by_name: BTreeMap<&str, _> = profiles.map(|profile| (profile.name(), profile)).collect();
+    for profile in by_name.values() {
         constants.extend(machine::profile_constants(profile));
     }
     constants.sort();

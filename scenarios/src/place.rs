@@ -21,6 +21,7 @@ mod density;
 mod error;
 pub mod provider;
 pub mod query;
+mod round;
 pub mod strategy;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use constraint::Constraint;
 pub use density::{Density, Limit, Need, density};
 pub use error::{Cause, PlacementError, Shortage};
 pub use provider::Share;
+use round::Round;
 pub use strategy::{Field, Resource, Strategy};
 
 /// The attribute that holds an instance's zone.
@@ -220,7 +222,7 @@ impl Default for Policy {
 /// that task interfaces take their addresses from.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// The instances.
+    /// The instances. Between two tasks of a service only the one that took the first may be changed.
     pub sites: Vec<Site>,
     /// Free addresses, by the index of the subnet.
     pub addresses: Vec<u64>,
@@ -229,6 +231,8 @@ pub struct Cluster {
     random: BTreeMap<String, SimRng>,
     /// Tasks that each service has placed on each of its capacity providers.
     shares: BTreeMap<String, Vec<u32>>,
+    /// The service that placed the last task.
+    round: Option<Round>,
 }
 
 impl Cluster {
@@ -241,6 +245,7 @@ impl Cluster {
             streams: Streams::new(seed),
             random: BTreeMap::new(),
             shares: BTreeMap::new(),
+            round: None,
         }
     }
 
@@ -263,10 +268,44 @@ impl Cluster {
         let counts = self.shares.entry(service.to_owned()).or_default();
         let share = provider::next(&policy.providers, counts);
         let provider = share.map(|index| policy.providers[index].provider.as_str());
+        let current = self.round.take();
+        self.round = match current.filter(|round| round.is_of(&group, demand, policy)) {
+            None => Round::new(&self.sites, &group, demand, policy),
+            current => current,
+        };
+        let ranked = self.round.as_mut();
+        let chosen = match ranked.and_then(|round| round.choose(&self.sites, provider)) {
+            Some(index) => index,
+            None => self.search(service, task, (&group, provider), demand, policy)?,
+        };
+        #[cfg(test)]
+        if self.round.is_some() {
+            let found = self.search(service, task, (&group, provider), demand, policy);
+            assert_eq!(found, Ok(chosen), "kept in order, and looked for");
+        }
+        if let Some(round) = &mut self.round {
+            round.took(&self.sites, chosen);
+        }
+        self.sites[chosen].take(&group, task, demand);
+        if let Some(share) = share {
+            self.shares.entry(service.to_owned()).or_default()[share] += 1;
+        }
+        Ok(chosen)
+    }
+
+    /// Looks at every instance: where strategies draw lots, and where none qualifies.
+    fn search(
+        &mut self,
+        service: &str,
+        task: &str,
+        (group, provider): (&str, Option<&str>),
+        demand: &Demand,
+        policy: &Policy,
+    ) -> Result<usize, PlacementError> {
         let offered: Vec<usize> = (0..self.sites.len())
             .filter(|&index| provider.is_none_or(|name| self.sites[index].provider == name))
             .collect();
-        let lacks = |index: usize| self.sites[index].lacks(&group, demand, &policy.constraints);
+        let lacks = |index: usize| self.sites[index].lacks(group, demand, &policy.constraints);
         let qualify: Vec<usize> = offered
             .iter()
             .copied()
@@ -277,21 +316,16 @@ impl Cluster {
             .random
             .entry(service.to_owned())
             .or_insert_with(|| streams.stream(service, "placement"));
-        let chosen = strategy::choose(&self.sites, qualify, &group, &policy.strategies, random);
-        let Some(index) = chosen else {
+        let chosen = strategy::choose(&self.sites, qualify, group, &policy.strategies, random);
+        chosen.ok_or_else(|| {
             // The first of those that came furthest.
             let closest = offered
                 .iter()
                 .rev()
                 .filter_map(|&index| Some((self.sites[index].name.clone(), lacks(index)?)))
                 .max_by_key(|(_, shortage)| shortage.depth());
-            return Err(PlacementError::nowhere(service, task, provider, closest));
-        };
-        self.sites[index].take(&group, task, demand);
-        if let Some(share) = share {
-            self.shares.entry(service.to_owned()).or_default()[share] += 1;
-        }
-        Ok(index)
+            PlacementError::nowhere(service, task, provider, closest)
+        })
     }
 
     /// Takes an address for the interface of a task that has been placed, from the first of these

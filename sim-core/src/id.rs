@@ -96,6 +96,11 @@ pub struct IndexVec<I, T> {
 }
 
 impl<I: Id, T> IndexVec<I, T> {
+    /// Gives back the memory of elements that are not there.
+    pub fn shrink_to_fit(&mut self) {
+        self.items.shrink_to_fit();
+    }
+
     /// An empty vector.
     #[must_use]
     pub const fn new() -> Self {

@@ -34,7 +34,7 @@ pub use id::{Id, IndexVec};
 #[cfg(feature = "trace")]
 pub use queue::QueueOperation;
 pub use queue::{EventKey, EventQueue, SourceId};
-pub use rng::{SimRng, Streams};
+pub use rng::{LazyStream, SimRng, Streams};
 pub use stats::{
     Counter, Histogram, Series, SeriesBin, Summary, mser5, student_t_cdf, student_t_quantile,
 };

@@ -59,9 +59,41 @@ impl Streams {
     /// The stream of an entity for one purpose, from its start.
     #[must_use]
     pub fn stream(&self, entity: &str, purpose: &str) -> SimRng {
+        self.numbered(name_hash(entity, purpose))
+    }
+
+    /// The same stream, to be drawn from perhaps.
+    #[must_use]
+    pub fn lazy(&self, entity: &str, purpose: &str) -> LazyStream {
+        LazyStream {
+            streams: *self,
+            number: name_hash(entity, purpose),
+            rng: None,
+        }
+    }
+
+    fn numbered(&self, stream: u64) -> SimRng {
         let mut rng = SimRng::from_seed(self.key);
-        rng.set_stream(name_hash(entity, purpose));
+        rng.set_stream(stream);
         rng
+    }
+}
+
+/// A stream that is made when it is first drawn from: most of a large world's never are, and each
+/// keeps a block of output.
+#[derive(Clone, Debug)]
+pub struct LazyStream {
+    streams: Streams,
+    number: u64,
+    rng: Option<Box<SimRng>>,
+}
+
+impl LazyStream {
+    /// The stream, from where it was left.
+    pub fn get(&mut self) -> &mut SimRng {
+        let (streams, number) = (self.streams, self.number);
+        self.rng
+            .get_or_insert_with(|| Box::new(streams.numbered(number)))
     }
 }
 
@@ -115,6 +147,13 @@ mod tests {
             2ed0772f0e4592dc b9174acda89a0978 361cc3d5b6ab5d51
             8edf8502567f807d 0cff0296a25866b6 65165ca9200e4a01
             "#);
+    }
+
+    #[test]
+    fn a_lazy_stream_is_the_same_stream() {
+        let mut lazy = Streams::new(1).lazy("client-0", "arrivals");
+        let drawn = [lazy.get().next_u64(), lazy.get().next_u64()];
+        assert_eq!(drawn, first(Streams::new(1), "client-0", "arrivals")[..2]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use sim_core::{Engine, PartitionId, SimTime, Streams};
 use self::address::Addresses;
 use crate::headers::Protocol;
 use crate::ids::{AppId, FlowTag};
-use crate::machine::{Event, Machine, WorkloadRecord};
+use crate::machine::{Event, Interval, Machine, Records};
 use crate::mode::{Layout, Site, lay_out};
 use crate::plan::{InstancePlan, Plan, WorkloadKind, WorkloadPlan};
 use crate::vpc::AddressError;
@@ -131,7 +131,13 @@ pub fn build(plan: &Plan, master_seed: u64, replication: u32) -> Result<World, B
     }
     let mut engine = Engine::new(machines, fabric.min_latency());
     start(&mut engine, &starts);
-    Ok(World::new(engine, plan, reach, placements, times))
+    Ok(World::new(
+        engine,
+        plan,
+        reach,
+        placements,
+        (times, records(plan, &times)),
+    ))
 }
 
 /// The machines of a plan with everything on them, and where things are.
@@ -170,12 +176,7 @@ pub(crate) fn assemble(plan: &Plan, streams: Streams) -> Result<Assembly, BuildE
     for task in &plan.tasks {
         sites.push(lay_out(task, &mut layout)?);
     }
-    let placed = targets::Placed {
-        plan,
-        addresses: &addresses,
-        sites: &sites,
-        machines: &machines,
-    };
+    let placed = targets::Placed::new(plan, &addresses, &sites, &machines);
     let servers = roles::servers(&placed, streams);
     let clients = roles::clients(&placed, streams);
     let scanners = roles::scanners(&placed, times.stop);
@@ -251,9 +252,9 @@ fn recorded_tags(plan: &Plan) -> usize {
     idle_tag(plan).index() + 1 + calls(&plan.workloads)
 }
 
-fn records(plan: &Plan, times: &Times) -> Vec<WorkloadRecord> {
-    let record = WorkloadRecord::new(times.start, times.end, times.stop);
-    vec![record; recorded_tags(plan)]
+fn records(plan: &Plan, times: &Times) -> Records {
+    let interval = Interval::new(times.start, times.end, times.stop);
+    Records::new(interval, recorded_tags(plan))
 }
 
 /// Starts every program with [`crate::app::START`] at time zero.

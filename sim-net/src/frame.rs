@@ -247,28 +247,56 @@ impl<'a> PacketView<'a> {
 /// for every second frame of a transfer.
 #[derive(Debug, Default)]
 pub struct FramePool {
-    /// By size.
-    free: [Vec<Frame>; SIZES.len()],
+    /// By [`Size`].
+    lists: [Vec<Frame>; SIZES.len()],
     depot: Option<Arc<Depot>>,
 }
 
 /// Frames that no thread has, in magazines.
 #[derive(Debug, Default)]
 pub struct Depot {
-    /// By size.
+    /// By [`Size`].
     magazines: [Mutex<Vec<Vec<Frame>>>; SIZES.len()],
 }
 
 /// Frames of a magazine: enough that its lock is no cost.
 const MAGAZINE: usize = 128;
 
-/// Octets that frames have room for: standard packets, jumbo packets, super-frames.
-const SIZES: [usize; 3] = [2048, 9216, MAX_SUPER_FRAME];
+/// How large a packet a frame has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    /// One that opens a connection, acknowledges or asks: where many connections have a packet in
+    /// flight at a time, most are of this size.
+    Tiny,
+    Small,
+    Large,
+    /// A super-frame.
+    Huge,
+}
 
-/// The size, by its number, of frames with room for `len` octets.
-fn size_for(len: usize) -> usize {
-    let fits = |size: &usize| len <= *size;
-    SIZES.iter().position(fits).unwrap_or(SIZES.len() - 1)
+/// Octets that a frame of each [`Size`] has room for, the last at least.
+const SIZES: [usize; 4] = [192, 2048, 9216, MAX_SUPER_FRAME];
+
+impl Size {
+    fn of_packet(len: usize) -> Self {
+        match len {
+            0..=192 => Self::Tiny,
+            193..=2048 => Self::Small,
+            2049..=9216 => Self::Large,
+            _ => Self::Huge,
+        }
+    }
+
+    /// That of a frame with room for `capacity` octets, if it is worth to be kept.
+    fn of_room(capacity: usize) -> Option<Self> {
+        match capacity {
+            0..192 => None,
+            192..2048 => Some(Self::Tiny),
+            2048..9216 => Some(Self::Small),
+            9216..MAX_SUPER_FRAME => Some(Self::Large),
+            _ => Some(Self::Huge),
+        }
+    }
 }
 
 impl FramePool {
@@ -279,29 +307,36 @@ impl FramePool {
 
     /// An empty frame with room for `len` octets.
     pub fn take(&mut self, len: usize, meta: FrameMeta) -> Frame {
-        let size = size_for(len);
-        match self.free[size].pop().or_else(|| self.restock(size)) {
+        let size = Size::of_packet(len);
+        match self.lists[size as usize].pop() {
             Some(mut frame) => {
                 frame.meta = meta;
                 frame
             }
-            None => Frame::new(Vec::with_capacity(SIZES[size].max(len)), meta),
+            None => match self.restock(size) {
+                Some(mut frame) => {
+                    frame.meta = meta;
+                    frame
+                }
+                None => Frame::new(Vec::with_capacity(len.max(SIZES[size as usize])), meta),
+            },
         }
     }
 
     /// A frame of a magazine that another thread has left; the others are kept.
     #[cold]
-    fn restock(&mut self, size: usize) -> Option<Frame> {
+    fn restock(&mut self, size: Size) -> Option<Frame> {
         let magazine = self.depot.as_ref()?.magazines(size).pop()?;
-        self.free[size].extend(magazine);
-        self.free[size].pop()
+        let list = &mut self.lists[size as usize];
+        list.extend(magazine);
+        list.pop()
     }
 
     /// Leaves a magazine to others.
     #[cold]
-    fn leave(&mut self, size: usize) {
+    fn leave(&mut self, size: Size) {
+        let list = &mut self.lists[size as usize];
         if let Some(depot) = &self.depot {
-            let list = &mut self.free[size];
             let magazine = list.split_off(list.len() - MAGAZINE);
             depot.magazines(size).push(magazine);
         }
@@ -317,18 +352,22 @@ impl FramePool {
     /// Takes a frame back.
     pub fn give(&mut self, mut frame: Frame) {
         frame.data.clear();
-        let size = size_for(frame.data.capacity());
-        self.free[size].push(frame);
-        if self.depot.is_some() && self.free[size].len() >= 2 * MAGAZINE {
+        let Some(size) = Size::of_room(frame.data.capacity()) else {
+            return;
+        };
+        let list = &mut self.lists[size as usize];
+        list.push(frame);
+        if self.depot.is_some() && list.len() >= 2 * MAGAZINE {
             self.leave(size);
         }
     }
 }
 
 impl Depot {
-    fn magazines(&self, size: usize) -> MutexGuard<'_, Vec<Vec<Frame>>> {
-        let magazines = &self.magazines[size];
-        magazines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn magazines(&self, size: Size) -> MutexGuard<'_, Vec<Vec<Frame>>> {
+        self.magazines[size as usize]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -411,19 +450,27 @@ mod tests {
     fn the_pool_hands_a_returned_frame_out_again() {
         let meta = |tag| FrameMeta::new(FlowTag::new(tag), SimTime::ZERO);
         let mut pool = FramePool::default();
-        let frame = pool.copy(&[1; 100], meta(1));
+        let frame = pool.copy(&[1; 1000], meta(1));
         let address = frame.data.as_ptr();
         pool.give(frame);
         let again = pool.take(1500, meta(2));
         assert_eq!(again.data.as_ptr(), address);
         assert!(again.data.is_empty());
         assert_eq!(again.meta, meta(2));
-        assert!(pool.take(9001, meta(3)).data.capacity() >= 9001);
-        let huge = pool.take(MAX_SUPER_FRAME, meta(4));
-        let address = huge.data.as_ptr();
-        pool.give(huge);
-        let again = pool.take(20_000, meta(5));
-        assert_eq!(again.data.as_ptr(), address);
+        let rooms = [
+            (40, 192),
+            (192, 192),
+            (193, 2048),
+            (2048, 2048),
+            (2049, 9216),
+            (65_535, 65_535),
+        ];
+        for (len, room) in rooms {
+            let frame = FramePool::default().take(len, meta(3));
+            assert_eq!(frame.data.capacity(), room, "{len}");
+            pool.give(frame);
+        }
+        assert!(pool.take(65_535, meta(3)).data.capacity() >= 9216);
     }
 
     /// What a receiver gives back, its sender finds, though both are on threads of their own.
@@ -439,10 +486,10 @@ mod tests {
             let frame = sender.copy(&[1; 1500], meta);
             made.insert(frame.data.as_ptr() as usize);
             receiver.give(frame);
-            assert!(receiver.free[0].len() < 2 * MAGAZINE);
+            assert!(receiver.lists[Size::Small as usize].len() < 2 * MAGAZINE);
         }
         assert!(made.len() <= 3 * MAGAZINE, "{} frames", made.len());
-        let kept: usize = depot.magazines(0).iter().map(Vec::len).sum();
+        let kept: usize = depot.magazines(Size::Small).iter().map(Vec::len).sum();
         assert!(kept <= MAGAZINE, "{kept} frames");
     }
 

@@ -12,7 +12,8 @@ use crate::cpu::{Component, HopTable};
 use crate::frame::Depot;
 use crate::ids::FlowTag;
 use crate::machine::{
-    CapturedPacket, ErrorKind, FrameCounts, Machine, ProbeNote, ProbeResult, WorkloadRecord,
+    CapturedPacket, ErrorKind, FrameCounts, Machine, ProbeNote, ProbeResult, Records,
+    WorkloadRecord,
 };
 use crate::plan::{Plan, WorkloadKind, WorkloadPlan};
 use crate::stack::StackWorker;
@@ -125,6 +126,8 @@ pub struct World {
     tags: Vec<Vec<FlowTag>>,
     reach: Vec<Reach>,
     placements: Vec<TaskAddress>,
+    /// Empty; those of the machines are added after the run.
+    records: Records,
     times: Times,
 }
 
@@ -138,7 +141,7 @@ impl World {
         plan: &Plan,
         (reach, probes): (Vec<Reach>, Vec<bool>),
         placements: Vec<TaskAddress>,
-        times: Times,
+        (times, records): (Times, Records),
     ) -> Self {
         let limits = Limits {
             max_events_at_one_instant: MOST_EVENTS_AT_ONE_INSTANT,
@@ -158,6 +161,7 @@ impl World {
                 .collect(),
             reach,
             placements,
+            records,
             times,
         }
     }
@@ -232,31 +236,24 @@ impl World {
         let mut drops = DropCounters::default();
         let mut in_trains = 0;
         let mut captured = Vec::new();
-        let mut records: Option<Vec<WorkloadRecord>> = None;
         let mut notes = vec![ProbeNote::default(); self.probes.len()];
-        let mut hops: Option<HopTable> = None;
+        let mut hops = HopTable::new(self.records.tags());
         for machine in machines {
             drops.merge(&machine.account.drops);
             in_trains += machine.account.in_trains;
-            match &mut hops {
-                None => hops = Some(machine.hops().clone()),
-                Some(mine) => mine.merge(machine.hops()),
-            }
+            hops.merge(machine.hops());
             captured.extend(machine.captured());
             let (theirs, seen) = machine.into_records();
             for (probe, note) in seen.iter() {
                 notes[probe].merge(note);
             }
-            match &mut records {
-                None => records = Some(theirs),
-                Some(mine) => mine.iter_mut().zip(&theirs).for_each(|(a, b)| a.merge(b)),
-            }
+            self.records.merge(&theirs);
         }
         captured.sort_by(|a: &CapturedPacket, b| (a.at, &a.point).cmp(&(b.at, &b.point)));
-        let records = records.unwrap_or_default();
-        let hops = hops.unwrap_or_default();
-        let workload = |(index, (name, transfer)): (usize, &(String, bool))| {
-            let (reach, record, tags) = (&self.reach[index], &records[index], &self.tags[index]);
+        let mut workload = |(index, (name, transfer)): (usize, &(String, bool))| {
+            let (reach, tags) = (&self.reach[index], &self.tags[index]);
+            let record = self.records.get_mut(FlowTag::new(index));
+            let record = record.expect("every workload has a record");
             let mut outcome = workload_outcome(name, reach, record, &hops, tags);
             if *transfer && !record.reached && outcome.outcome == Reach::Measured {
                 let reason = "nothing of the transfer ever arrived".into();
@@ -266,7 +263,12 @@ impl World {
         };
         Outcome {
             interrupted: stats.stopped == StopReason::Interrupted,
-            workloads: self.workloads.iter().enumerate().map(workload).collect(),
+            workloads: self
+                .workloads
+                .iter()
+                .enumerate()
+                .map(&mut workload)
+                .collect(),
             probes: self.probes.iter().zip(&notes).map(probe_result).collect(),
             placements: self.placements,
             drops,
@@ -341,7 +343,7 @@ fn workload_outcome(
     WorkloadOutcome {
         name: name.to_owned(),
         outcome: final_reach(reach, record, &errors),
-        latency: record.latency.clone(),
+        latency: record.latency(),
         latency_total: record.latency_total,
         ok: record.ok,
         errors,

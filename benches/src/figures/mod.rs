@@ -1,15 +1,20 @@
 //! Figures that compare two ways of doing the same within one run, since machines are shared and
 //! noisy: both take turns, and the ratio of a round is what counts.
 
+mod child;
+pub mod namespace;
+pub mod pairs;
 pub mod parallel_run;
 #[cfg(feature = "trace")]
 pub mod queues;
 pub mod replications;
+pub mod scale;
 
 use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
+pub use child::print_scaling;
 use serde_json::{Value, json};
 
 /// What a figure comes to, or why there is none.

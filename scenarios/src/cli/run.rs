@@ -124,6 +124,9 @@ fn detail<'a>(
     }
 }
 
+/// Tasks whose place is shown.
+const MOST_TASKS: usize = 100;
+
 fn render(
     args: &RunArgs,
     lowered: &Lowered,
@@ -134,12 +137,16 @@ fn render(
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(text, "mode {}, replication {}", args.mode, args.replication);
-    for placed in run::placement(lowered, &outcome.placements) {
+    let placement = run::placement(lowered, &outcome.placements);
+    for placed in placement.iter().take(MOST_TASKS) {
         let _ = writeln!(
             text,
             "  {:<12} on {:<12} {}",
             placed.task, placed.host, placed.address
         );
+    }
+    if let Some(more @ 1..) = placement.len().checked_sub(MOST_TASKS) {
+        let _ = writeln!(text, "  and {more} more tasks; run.json has all (--out)");
     }
     for (name, workload) in &replication.workloads {
         let _ = writeln!(text, "\n{name}: {}", headline(workload));

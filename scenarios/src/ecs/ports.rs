@@ -1,7 +1,7 @@
 //! Host ports of a container instance: which are taken, and which one a dynamic mapping gets.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -143,10 +143,24 @@ impl HostPorts {
     /// # Errors
     /// As [`take`](Self::take), for the first port that could not.
     pub fn check(&self, ports: impl IntoIterator<Item = (Protocol, u16)>) -> Result<(), PortError> {
-        let mut trial = self.clone();
-        ports
-            .into_iter()
-            .try_for_each(|(protocol, port)| trial.take(protocol, port, "this task"))
+        let mut wanted = BTreeSet::new();
+        for (protocol, port) in ports {
+            let taken = self.taken.get(&(protocol, port));
+            let twice = wanted.contains(&(protocol, port)).then_some("this task");
+            if let Some(holder) = taken.map(|taken| taken.holder.as_str()).or(twice) {
+                let holder = holder.to_owned();
+                return Err(PortError::InUse {
+                    port,
+                    protocol,
+                    holder,
+                });
+            }
+            if self.fixed + wanted.len() >= MAX_FIXED_PORTS {
+                return Err(PortError::TooMany { port, protocol });
+            }
+            wanted.insert((protocol, port));
+        }
+        Ok(())
     }
 
     /// Whether a port is taken.

@@ -21,7 +21,7 @@ pub(super) const IDEAL_PROFILE: &str = "ideal";
 
 /// A profile that ecsnet ships.
 pub(super) fn profile(name: &str) -> Option<Arc<CostProfile>> {
-    CostProfile::builtin(name).map(|profile| Arc::new(profile.clone()))
+    CostProfile::shared(name)
 }
 
 /// Bandwidth of an instance. The bucket of credits is full, as it is at launch; AWS publishes

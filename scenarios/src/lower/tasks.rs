@@ -292,7 +292,7 @@ fn task(
     if let (Some(network), Some(index)) = (&network, instance) {
         same_vpc(&name, network.subnet, &out.instances[index], region)?;
     }
-    let fargate = (*mode == Mode::Fargate).then(|| micro_vm(offered, out));
+    let fargate = (*mode == Mode::Fargate).then(|| micro_vm(offered, number == 0, out));
     let host = match instance {
         Some(index) => cluster.sites[index].name.clone(),
         None => format!("micro-VM of {name}"),
@@ -397,15 +397,19 @@ fn network(
     })
 }
 
-fn micro_vm(offered: &Offered<'_>, out: &mut LaidOut) -> FargatePlan {
+/// The micro-VM of a task. Those of a service have the same constants behind them, which the first
+/// names.
+fn micro_vm(offered: &Offered<'_>, first: bool, out: &mut LaidOut) -> FargatePlan {
     let size = offered
         .plan
         .fargate_size
         .expect("the rules of Fargate give a size");
     let profile = machine::profile(machine::DEFAULT_PROFILE).expect("a shipped profile");
     let (plan, constants) = machine::fargate(size, profile);
-    out.constants
-        .extend(constants.iter().map(machine::constant));
+    if first {
+        let constants = constants.iter().map(machine::constant);
+        out.constants.extend(constants);
+    }
     plan
 }
 

@@ -10,4 +10,5 @@ mod library;
 mod network;
 mod options;
 mod reach;
+mod scale;
 mod support;

@@ -1,11 +1,9 @@
 //! A client that moves data in one direction over parallel connections.
 
-use std::net::SocketAddrV4;
-
 use sim_core::LookupMap;
 
 use super::load::RETRY_AFTER;
-use super::{AppEvent, Buffers, Os, START};
+use super::{AppEvent, Buffers, Os, START, Targets};
 use crate::ids::{ConnId, FlowTag};
 use crate::machine::ErrorKind;
 use crate::plan::Direction;
@@ -19,7 +17,7 @@ pub struct BulkConfig {
     /// The workload.
     pub tag: FlowTag,
     /// The other ends; flows go round them.
-    pub targets: Vec<SocketAddrV4>,
+    pub targets: Targets,
     /// Number of the target of the first flow, so that clients do not all begin with the same.
     pub first_target: usize,
     /// Parallel connections.
@@ -70,7 +68,7 @@ impl BulkClient {
 
     fn open(&mut self, os: &mut Os<'_, '_, '_>) {
         let round = self.opened + self.config.first_target;
-        let target = self.config.targets[round % self.config.targets.len()];
+        let target = self.config.targets.in_turn(round);
         self.opened += 1;
         match os.connect(target, self.config.tag, Buffers::for_bulk()) {
             Ok(conn) => {

@@ -1,12 +1,11 @@
 //! A client that sends requests over TCP and waits for the answers.
 
 use std::collections::VecDeque;
-use std::net::SocketAddrV4;
 
 use sim_core::{LookupMap, SimDuration, SimTime};
 
 use super::load::{Generator, RETRY_AFTER};
-use super::{AppEvent, Buffers, Os, START};
+use super::{AppEvent, Buffers, Os, START, Targets};
 use crate::ids::{ConnId, FlowTag};
 use crate::machine::ErrorKind;
 use crate::plan::Connections;
@@ -22,7 +21,7 @@ pub struct RequestClientConfig {
     /// The workload.
     pub tag: FlowTag,
     /// Whom to ask; connections go round them.
-    pub targets: Vec<SocketAddrV4>,
+    pub targets: Targets,
     /// Number of the target that the first connection is to, so that clients do not all begin with
     /// the same.
     pub first_target: usize,
@@ -154,7 +153,7 @@ impl RequestClient {
 
     /// Opens the connection of a slot, for the request that is due then if it has one of its own.
     fn open(&mut self, slot: usize, due: Option<SimTime>, os: &mut Os<'_, '_, '_>) {
-        let target = self.config.targets[self.next_target % self.config.targets.len()];
+        let target = self.config.targets.in_turn(self.next_target);
         self.next_target += 1;
         let buffers = Buffers::for_messages(self.config.response, self.config.request);
         match os.connect(target, self.config.tag, buffers) {

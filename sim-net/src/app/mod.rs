@@ -11,6 +11,7 @@ mod os;
 mod proxy;
 mod scanner;
 mod server;
+mod targets;
 mod udp_client;
 
 use sim_core::SimTime;
@@ -22,6 +23,7 @@ pub use self::os::{Buffers, Os, udp_options};
 pub use self::proxy::{Proxy, UdpProxy};
 pub use self::scanner::{Scan, Scanner, start_of};
 pub use self::server::{Call, Role, Server};
+pub use self::targets::Targets;
 pub use self::udp_client::{UdpClient, UdpClientConfig};
 use crate::ids::FlowTag;
 use crate::stack::SocketEvent;

@@ -8,7 +8,7 @@ use crate::cost::{Charge, Primitive};
 use crate::ids::{AppId, ConnId, FlowTag, NetnsId, UdpId};
 use crate::machine::{Env, ErrorKind, Event, Machine, WorkloadRecord};
 use crate::reach::Leg;
-use crate::stack::{Datagram, SocketError, SocketOptions};
+use crate::stack::{Datagram, SendRoom, SocketError, SocketOptions};
 
 /// IPv4 and UDP headers, in octets.
 const UDP_HEADERS: usize = 28;
@@ -20,21 +20,41 @@ pub struct Buffers {
     pub recv: usize,
     /// Send buffer.
     pub send: usize,
+    /// How much of the send buffer is there.
+    pub room: SendRoom,
 }
 
 impl Buffers {
-    /// For requests and responses: room for `recv` and `send` octets under way, and at least what
-    /// Linux starts with.
+    /// For a stream whose two sides have room for `recv` and `send` octets under way, and at least
+    /// what Linux starts with.
     /// Source: Linux, default of `net.ipv4.tcp_wmem` (specified), rounded to a power of two.
     #[must_use]
-    pub fn for_messages(recv: usize, send: usize) -> Self {
+    pub fn for_stream(recv: usize, send: usize) -> Self {
         const LEAST: usize = 16 * 1024;
         const MOST: usize = 4 * 1024 * 1024;
         let fit = |n: usize| n.saturating_mul(2).next_power_of_two().clamp(LEAST, MOST);
         Self {
             recv: fit(recv),
             send: fit(send),
+            room: SendRoom::Whole,
         }
+    }
+
+    /// For requests and responses of these sizes, of which a connection carries one at a time each
+    /// way. Small ones get no more memory than they use. The window that their receiver announces
+    /// is smaller for it, which makes no difference: a message fits, and takes less than half of
+    /// it, so that to read one opens the window by too little to be told.
+    #[must_use]
+    pub fn for_messages(recv: usize, send: usize) -> Self {
+        const SMALL: usize = 2048;
+        let mut buffers = Self::for_stream(recv, send);
+        if recv <= SMALL {
+            buffers.recv = recv * 2 + recv / 4;
+        }
+        if send <= SMALL {
+            buffers.room = SendRoom::Message(send);
+        }
+        buffers
     }
 
     /// For transfers that should fill a link: what Linux grows its buffers to.
@@ -44,6 +64,7 @@ impl Buffers {
         Self {
             recv: 4 * 1024 * 1024,
             send: 4 * 1024 * 1024,
+            room: SendRoom::Grows,
         }
     }
 }
@@ -148,6 +169,7 @@ impl<'a, 'b, 'c> Os<'a, 'b, 'c> {
             tag,
             recv_buffer: buffers.recv,
             send_buffer: buffers.send,
+            send_room: buffers.room,
             nodelay: true,
             mtu,
         };
@@ -338,6 +360,7 @@ pub fn udp_options(tag: FlowTag) -> SocketOptions {
         tag,
         recv_buffer: 212_992,
         send_buffer: 212_992,
+        send_room: SendRoom::Whole,
         nodelay: true,
         mtu: 65_535,
     }

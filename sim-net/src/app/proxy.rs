@@ -53,7 +53,7 @@ impl Proxy {
     /// The buffers of the connections that it accepts.
     #[must_use]
     pub fn buffers() -> Buffers {
-        Buffers::for_messages(RELAY_BUFFER, RELAY_BUFFER)
+        Buffers::for_stream(RELAY_BUFFER, RELAY_BUFFER)
     }
 
     pub(super) fn on_event(&mut self, event: AppEvent, os: &mut Os<'_, '_, '_>) {

@@ -15,13 +15,17 @@ use crate::ids::{ConnId, FlowTag, UdpId};
 use crate::machine::ErrorKind;
 use crate::plan::PROBE_TIMEOUT;
 use crate::reach::Leg;
-use crate::stack::{SocketEvent, SocketOptions};
+use crate::stack::{SendRoom, SocketEvent, SocketOptions};
 
 /// Octets of a probe's datagram; its first eight are the probe's number.
 const DATAGRAM: usize = 64;
 
 /// The least that a connection may have: nothing is sent over it.
-const BUFFERS: Buffers = Buffers { recv: 0, send: 0 };
+const BUFFERS: Buffers = Buffers {
+    recv: 0,
+    send: 0,
+    room: SendRoom::Message(0),
+};
 
 /// Room for the answers that come while the program does not run, in octets.
 const ANSWERS: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 
 use sim_core::{LookupMap, SimDuration, SimRng, dist};
 
-use super::{AppEvent, Buffers, Os};
+use super::{AppEvent, Buffers, Os, Targets};
 use crate::ids::{ConnId, FlowTag, UdpId};
 use crate::plan::ServiceTime;
 use crate::stack::SocketEvent;
@@ -26,8 +26,8 @@ pub enum Role {
         service: ServiceTime,
         /// What it asks of others first.
         calls: Vec<Call>,
-        /// Where its service times are drawn from.
-        rng: Box<SimRng>,
+        /// Where its service times are drawn from, if they are.
+        rng: Option<Box<SimRng>>,
     },
     /// Takes all that comes.
     Sink,
@@ -44,23 +44,23 @@ pub struct Call {
     /// What its connections and their frames are known by.
     pub tag: FlowTag,
     /// Whom it asks; calls go round them.
-    pub targets: Vec<SocketAddrV4>,
+    pub targets: Targets,
     /// Octets of the request.
     pub request: usize,
     /// Octets of the response.
     pub response: usize,
-    /// Free connections to each target.
-    idle: Vec<Vec<ConnId>>,
+    /// Free connections to targets that were asked.
+    idle: LookupMap<usize, Vec<ConnId>>,
     next_target: usize,
 }
 
 impl Call {
     /// A call without connections yet.
     #[must_use]
-    pub fn new(tag: FlowTag, targets: Vec<SocketAddrV4>, request: usize, response: usize) -> Self {
+    pub fn new(tag: FlowTag, targets: Targets, request: usize, response: usize) -> Self {
         Self {
             tag,
-            idle: vec![Vec::new(); targets.len()],
+            idle: LookupMap::default(),
             targets,
             request,
             response,
@@ -303,7 +303,7 @@ impl Server {
             }) => *time,
             Some(Role::Answer {
                 service: ServiceTime::Exponential(mean),
-                rng,
+                rng: Some(rng),
                 ..
             }) => dist::exponential(rng.as_mut(), *mean),
             _ => SimDuration::ZERO,
@@ -324,7 +324,7 @@ impl Server {
         };
         let target = call.next_target % call.targets.len();
         call.next_target += 1;
-        let idle = call.idle[target].pop();
+        let idle = call.idle.get_mut(&target).and_then(Vec::pop);
         let upstream = Upstream {
             tag: job.tag,
             step: job.step,
@@ -335,7 +335,7 @@ impl Server {
             missing: call.response,
         };
         let buffers = Buffers::for_messages(call.response, call.request);
-        let (target, tag) = (call.targets[target], call.tag);
+        let (target, tag) = (call.targets.in_turn(target), call.tag);
         match idle.map_or_else(|| os.connect(target, tag, buffers), Ok) {
             Ok(conn) => {
                 self.upstream.insert(conn, upstream);
@@ -431,7 +431,8 @@ impl Server {
         };
         let Upstream { step, target, .. } = *upstream;
         if let Some(Role::Answer { calls, .. }) = self.role(job.tag) {
-            calls[step].idle[target].push(conn);
+            let idle = &mut calls[step].idle;
+            idle.get_or_insert_with(target, Vec::new).push(conn);
         }
         let step = step + 1;
         self.proceed(Job { step, ..job }, os);
@@ -445,7 +446,9 @@ impl Server {
         if let Some(job) = upstream.job {
             self.give_up(job, os);
         } else if let Some(Role::Answer { calls, .. }) = self.role(upstream.tag) {
-            calls[upstream.step].idle[upstream.target].retain(|&idle| idle != conn);
+            let idle = calls[upstream.step].idle.get_mut(&upstream.target);
+            idle.into_iter()
+                .for_each(|idle| idle.retain(|&idle| idle != conn));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddrV4;
 
 use sim_core::{SimDuration, SimTime};
 
-use super::{AppEvent, Generator, Os, START, udp_options};
+use super::{AppEvent, Generator, Os, START, Targets, udp_options};
 use crate::ids::{FlowTag, UdpId};
 use crate::machine::ErrorKind;
 use crate::stack::SocketEvent;
@@ -19,7 +19,7 @@ pub struct UdpClientConfig {
     /// The workload.
     pub tag: FlowTag,
     /// Whom to ask; requests go round them.
-    pub targets: Vec<SocketAddrV4>,
+    pub targets: Targets,
     /// Number of the target of the first request, so that clients do not all begin with the same.
     pub first_target: usize,
     /// Octets of a request, at least eight.
@@ -94,10 +94,9 @@ impl UdpClient {
         let Some(socket) = self.socket else {
             return self.lost(due, ErrorKind::PortsExhausted, os);
         };
-        let targets = &self.config.targets;
         let sequence = self.sequence;
         let round = usize::try_from(sequence).unwrap_or(0) + self.config.first_target;
-        let target = targets[round % targets.len()];
+        let target = self.config.targets.in_turn(round);
         self.sequence += 1;
         match os.udp_send(socket, target, self.config.request, sequence, tag) {
             Ok(()) => {

@@ -1,5 +1,6 @@
 //! The machines of a plan, with their interfaces but without tasks and programs.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::eni::{
     ShaperPlan,
 };
 use crate::frame::Mac;
-use crate::machine::{Account, Machine, WorkloadRecord};
+use crate::machine::{Account, Machine, Records};
 use crate::mode::{Attachment, EniSpec, MachineBuilder};
 use crate::plan::{BandwidthPlan, HostLocation, HostPlan, InstancePlan, Plan};
 use crate::vpc::{EniRules, Fabric, NatTable, defaults};
@@ -23,8 +24,8 @@ use crate::vpc::{EniRules, Fabric, NatTable, defaults};
 #[derive(Debug)]
 pub(super) struct Machines {
     pub(super) builders: Vec<MachineBuilder>,
-    pub(super) task_enis: Vec<(String, EniSpec)>,
-    pub(super) micro_vms: Vec<(String, usize)>,
+    pub(super) task_enis: BTreeMap<String, EniSpec>,
+    pub(super) micro_vms: BTreeMap<String, usize>,
     /// Number of the first machine that ECS does not manage.
     pub(super) first_host: usize,
 }
@@ -37,7 +38,7 @@ struct Factory<'a> {
     /// By the index of the VPC.
     always_tracked: Vec<Arc<[Ipv4Addr]>>,
     streams: Streams,
-    records: &'a [WorkloadRecord],
+    records: &'a Records,
 }
 
 pub(super) fn build(
@@ -46,7 +47,7 @@ pub(super) fn build(
     fabric: &Arc<Fabric>,
     rules: &[Option<Arc<EniRules>>],
     streams: Streams,
-    records: &[WorkloadRecord],
+    records: &Records,
 ) -> Result<Machines, BuildError> {
     let factory = Factory {
         plan,
@@ -61,8 +62,8 @@ pub(super) fn build(
     for (instance, interface) in plan.instances.iter().zip(&addresses.instances) {
         builders.push(factory.instance(instance, interface, builders.len())?);
     }
-    let mut task_enis = Vec::new();
-    let mut micro_vms = Vec::new();
+    let mut task_enis = BTreeMap::new();
+    let mut micro_vms = BTreeMap::new();
     for (task, interface) in plan.tasks.iter().zip(&addresses.tasks) {
         let Some(interface) = interface else { continue };
         let mut bandwidth = task.instance.map(|index| plan.instances[index].bandwidth);
@@ -74,7 +75,7 @@ pub(super) fn build(
                 bandwidth,
                 offloads: f.offloads,
             };
-            micro_vms.push((task.name.clone(), builders.len()));
+            micro_vms.insert(task.name.clone(), builders.len());
             builders.push(factory.machine(&task.name, builders.len(), &shape));
         } else if task.instance.is_none() {
             return Err(BuildError::NoTaskSize {
@@ -85,7 +86,7 @@ pub(super) fn build(
         if let Some(index) = task.instance {
             settle(&mut spec, &plan.instances[index]);
         }
-        task_enis.push((task.name.clone(), spec));
+        task_enis.insert(task.name.clone(), spec);
     }
     let first_host = builders.len();
     for (host, interface) in plan.hosts.iter().zip(&addresses.hosts) {
@@ -224,10 +225,10 @@ impl Factory<'_> {
         index: usize,
         bandwidth: Option<BandwidthPlan>,
     ) -> MachineBuilder {
-        let profile = CostProfile::builtin("ideal").expect("a builtin profile");
+        let profile = &CostProfile::shared("ideal").expect("a builtin profile");
         let shape = Shape {
             cores: 1,
-            profile: &Arc::new(profile.clone()),
+            profile,
             bandwidth,
             offloads: false,
         };
@@ -240,7 +241,7 @@ impl Factory<'_> {
 
     fn machine(&self, name: &str, index: usize, shape: &Shape<'_>) -> MachineBuilder {
         let account = Account {
-            records: self.records.to_vec(),
+            records: self.records.clone(),
             ..Account::default()
         };
         let mut machine = Machine::new(

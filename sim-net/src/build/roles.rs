@@ -5,11 +5,11 @@ use std::net::SocketAddrV4;
 
 use sim_core::{ByteSize, SimDuration, SimTime, Streams};
 
-use super::targets::Placed;
+use super::targets::{Directory, Placed};
 use super::{BuildError, call_tags, probe_tag};
 use crate::app::{
     App, BulkClient, BulkConfig, Call, Generator, RequestClient, RequestClientConfig, Role, Scan,
-    Scanner, UdpClient, UdpClientConfig, start_of,
+    Scanner, Targets, UdpClient, UdpClientConfig, start_of,
 };
 use crate::headers::Protocol;
 use crate::ids::{FlowTag, NetnsId};
@@ -95,8 +95,9 @@ pub(super) fn servers(placed: &Placed<'_>, streams: Streams) -> Vec<ServerSpec> 
     }
     for (index, workload) in placed.plan.workloads.iter().enumerate() {
         let tag = FlowTag::new(index);
+        let mut calls = calls(placed, workload);
         for &target in &workload.to {
-            let role = entry_role(placed, index, target, streams);
+            let role = entry_role(placed, index, target, &mut calls, streams);
             let key = (target.place, target.port, workload.protocol);
             roles.entry(key).or_default().push((tag, role));
         }
@@ -106,18 +107,12 @@ pub(super) fn servers(placed: &Placed<'_>, streams: Streams) -> Vec<ServerSpec> 
         let call_tags = call_tags(placed.plan, index);
         for ((step, call), tag) in request.calls.iter().enumerate().zip(call_tags) {
             for &target in &call.to {
-                let name = format!(
-                    "{}/call/{step}/{}",
-                    workload.name,
-                    label(placed, target.place)
-                );
-                let role = answer(
-                    call.request,
-                    call.response,
-                    call.service_time,
-                    &name,
-                    streams,
-                );
+                let name = || {
+                    let label = label(placed, target.place);
+                    format!("{}/call/{step}/{label}", workload.name)
+                };
+                let (request, response) = (call.request, call.response);
+                let role = answer(request, response, call.service_time, name, streams);
                 let key = (target.place, target.port, Protocol::Tcp);
                 roles.entry(key).or_default().push((tag, role));
             }
@@ -140,19 +135,39 @@ fn answer(
     request: ByteSize,
     response: ByteSize,
     service: ServiceTime,
-    name: &str,
+    name: impl FnOnce() -> String,
     streams: Streams,
 ) -> Role {
+    let drawn = matches!(service, ServiceTime::Exponential(_));
+    let stream = || Box::new(streams.stream(&name(), "service time"));
     Role::Answer {
         request: octets(request),
         response: octets(response),
         service,
         calls: Vec::new(),
-        rng: Box::new(streams.stream(name, "service time")),
+        rng: drawn.then(stream),
     }
 }
 
-fn entry_role(placed: &Placed<'_>, index: usize, target: Target, streams: Streams) -> Role {
+/// The targets of each call of a workload.
+fn calls<'p, 'a>(placed: &'p Placed<'a>, workload: &'p WorkloadPlan) -> Vec<Directory<'p, 'a>> {
+    let WorkloadKind::Request(request) = &workload.kind else {
+        return Vec::new();
+    };
+    let calls = request.calls.iter();
+    calls
+        .map(|call| Directory::new(placed, &call.to, Protocol::Tcp))
+        .collect()
+}
+
+/// What the server of a target does for the workload, with the targets of each of its calls.
+fn entry_role(
+    placed: &Placed<'_>,
+    index: usize,
+    target: Target,
+    targets: &mut [Directory<'_, '_>],
+    streams: Streams,
+) -> Role {
     let workload = &placed.plan.workloads[index];
     match &workload.kind {
         WorkloadKind::Bulk {
@@ -163,9 +178,9 @@ fn entry_role(placed: &Placed<'_>, index: usize, target: Target, streams: Stream
             bytes: bytes.map(ByteSize::bytes),
         },
         WorkloadKind::Request(plan) => {
-            let name = format!("{}/server/{}", workload.name, label(placed, target.place));
+            let name = || format!("{}/server/{}", workload.name, label(placed, target.place));
             let (request, response) = (plan.request, plan.response);
-            let mut role = answer(request, response, plan.service_time, &name, streams);
+            let mut role = answer(request, response, plan.service_time, name, streams);
             if let Role::Answer {
                 calls, response, ..
             } = &mut role
@@ -174,7 +189,8 @@ fn entry_role(placed: &Placed<'_>, index: usize, target: Target, streams: Stream
                     .calls
                     .iter()
                     .zip(call_tags(placed.plan, index))
-                    .map(|(c, tag)| call(placed, target.place, c, tag))
+                    .zip(targets)
+                    .map(|((c, tag), targets)| call(c, tag, targets.of(target.place).0))
                     .collect();
                 if workload.protocol == Protocol::Udp {
                     *response = datagram(plan.response);
@@ -186,12 +202,10 @@ fn entry_role(placed: &Placed<'_>, index: usize, target: Target, streams: Stream
 }
 
 /// A call whose targets cannot be found has none, and fails as an unreachable address would.
-fn call(placed: &Placed<'_>, from: Place, plan: &CallPlan, tag: FlowTag) -> Call {
-    let find = |&target: &Target| placed.endpoint(from, target, Protocol::Tcp).ok();
-    let mut targets: Vec<_> = plan.to.iter().filter_map(find).collect();
+fn call(plan: &CallPlan, tag: FlowTag, mut targets: Targets) -> Call {
     if targets.is_empty() {
         // 192.0.2.0/24 is documentation space (RFC 5737): nobody has the address.
-        targets.push(SocketAddrV4::new(std::net::Ipv4Addr::new(192, 0, 2, 1), 1));
+        targets = vec![SocketAddrV4::new(std::net::Ipv4Addr::new(192, 0, 2, 1), 1)].into();
     }
     Call::new(tag, targets, octets(plan.request), octets(plan.response))
 }
@@ -250,13 +264,11 @@ fn workload_clients(
         reason: "the workload has no clients".into(),
     };
     let mut reachable = Vec::new();
+    let mut directory = Directory::new(placed, &workload.to, workload.protocol);
     for (first_target, &from) in workload.from.iter().enumerate() {
-        let mut targets = Vec::new();
-        for &target in &workload.to {
-            match placed.endpoint(from, target, workload.protocol) {
-                Ok(addr) => targets.push(addr),
-                Err(reason) => reach = Reach::Isolated { reason },
-            }
+        let (targets, refused) = directory.of(from);
+        if let Some(reason) = refused {
+            reach = Reach::Isolated { reason };
         }
         if !targets.is_empty() {
             let asks = Asks {
@@ -284,7 +296,7 @@ fn workload_clients(
 /// Whom a client asks, and for which workload.
 struct Asks {
     tag: FlowTag,
-    targets: Vec<SocketAddrV4>,
+    targets: Targets,
     /// Where it begins: clients begin at different targets, or few would get most of the load.
     first_target: usize,
 }

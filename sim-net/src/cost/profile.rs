@@ -1,7 +1,7 @@
 //! A price for every primitive, and where each price comes from.
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
 use sim_core::SimDuration;
@@ -244,11 +244,24 @@ impl CostProfile {
     /// If a profile that was compiled in is not valid; a test reads them all.
     #[must_use]
     pub fn builtin(name: &str) -> Option<&'static Self> {
-        static LINUX_6_18: LazyLock<CostProfile> =
-            LazyLock::new(|| compiled_in(include_str!("profiles/linux-6.18-2vcpu.toml")));
-        static LINUX_4: LazyLock<CostProfile> =
-            LazyLock::new(|| compiled_in(include_str!("profiles/linux-4.x-literature.toml")));
-        static IDEAL: LazyLock<CostProfile> = LazyLock::new(CostProfile::ideal);
+        Self::of_name(name).map(AsRef::as_ref)
+    }
+
+    /// The same, to be shared by machines.
+    #[must_use]
+    pub fn shared(name: &str) -> Option<Arc<Self>> {
+        Self::of_name(name).cloned()
+    }
+
+    fn of_name(name: &str) -> Option<&'static Arc<Self>> {
+        static LINUX_6_18: LazyLock<Arc<CostProfile>> =
+            LazyLock::new(|| Arc::new(compiled_in(include_str!("profiles/linux-6.18-2vcpu.toml"))));
+        static LINUX_4: LazyLock<Arc<CostProfile>> = LazyLock::new(|| {
+            Arc::new(compiled_in(include_str!(
+                "profiles/linux-4.x-literature.toml"
+            )))
+        });
+        static IDEAL: LazyLock<Arc<CostProfile>> = LazyLock::new(|| Arc::new(CostProfile::ideal()));
         match name {
             "linux-6.18-2vcpu" => Some(&LINUX_6_18),
             "linux-4.x-literature" => Some(&LINUX_4),

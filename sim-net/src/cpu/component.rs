@@ -83,7 +83,9 @@ pub struct HopCell {
 /// Time by workload and component, of what happens while it measures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HopTable {
+    /// As many as there is something to count in, at most `tags`.
     rows: Vec<[HopCell; Component::ALL.len()]>,
+    tags: usize,
     measuring: bool,
 }
 
@@ -92,7 +94,8 @@ impl HopTable {
     #[must_use]
     pub fn new(tags: usize) -> Self {
         Self {
-            rows: vec![[HopCell::default(); Component::ALL.len()]; tags],
+            rows: Vec::new(),
+            tags,
             measuring: true,
         }
     }
@@ -107,21 +110,39 @@ impl HopTable {
         if !self.measuring {
             return;
         }
-        if let Some(row) = self.rows.get_mut(tag.index()) {
-            let cell = &mut row[component as usize];
-            cell.visits += 1;
-            cell.total += time;
+        if tag.index() >= self.rows.len() && !self.grow(tag) {
+            return;
         }
+        let cell = &mut self.rows[tag.index()][component as usize];
+        cell.visits += 1;
+        cell.total += time;
+    }
+
+    /// Makes room for a workload; false for a tag that is none's.
+    #[cold]
+    fn grow(&mut self, tag: FlowTag) -> bool {
+        let counted = tag.index() < self.tags;
+        if counted {
+            let blank = [HopCell::default(); Component::ALL.len()];
+            self.rows.resize(tag.index() + 1, blank);
+        }
+        counted
     }
 
     /// The cell of a workload and component.
     #[must_use]
     pub fn get(&self, tag: FlowTag, component: Component) -> HopCell {
-        self.rows[tag.index()][component as usize]
+        let row = self.rows.get(tag.index());
+        row.map_or_else(HopCell::default, |row| row[component as usize])
     }
 
     /// Adds what another machine has counted.
     pub fn merge(&mut self, other: &Self) {
+        if let Some(last) = other.rows.len().checked_sub(1)
+            && last >= self.rows.len()
+        {
+            self.grow(FlowTag::new(last));
+        }
         for (mine, theirs) in self.rows.iter_mut().zip(&other.rows) {
             for (a, b) in mine.iter_mut().zip(theirs) {
                 a.visits += b.visits;

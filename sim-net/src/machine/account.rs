@@ -2,10 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use sim_core::{Digest, Histogram, SimDuration, SimTime};
+use sim_core::SimTime;
 
 use super::Machine;
 use super::probes::ProbeNotes;
+use super::record::{Records, WorkloadRecord};
 use crate::frame::{Frame, Mac};
 use crate::ids::{EniId, FlowTag};
 use crate::offload;
@@ -89,125 +90,6 @@ error_kinds! {
     Unfinished => "unfinished",
 }
 
-/// What one workload left behind on one machine.
-#[derive(Clone, Debug)]
-pub struct WorkloadRecord {
-    start: SimTime,
-    end: SimTime,
-    bin: SimDuration,
-    /// Latency of the requests that were due in the measured interval and answered.
-    pub latency: Histogram,
-    /// Their sum, exactly.
-    pub latency_total: SimDuration,
-    /// How many those are.
-    pub ok: u64,
-    /// Requests that were due in the measured interval and failed, by [`ErrorKind`].
-    pub errors: Vec<u64>,
-    /// Payload octets that reached the receiving program in the measured interval.
-    pub bytes: u64,
-    /// Whether any payload ever arrived.
-    pub reached: bool,
-    /// The client's address as the server last saw it.
-    pub source_seen: Option<Ipv4Addr>,
-    /// Requests answered and the sum of their latencies in ns, by the bin of their due time; the
-    /// warm-up included.
-    pub series: Vec<(u64, u64)>,
-    /// Digest of the set of due times, to show that modes share them.
-    pub arrivals: u64,
-}
-
-/// Bins of the series of a run.
-const BINS: usize = 100;
-
-impl WorkloadRecord {
-    /// An empty record that measures in `[start, end)` of a run that lasts until `stop`.
-    #[must_use]
-    pub fn new(start: SimTime, end: SimTime, stop: SimTime) -> Self {
-        let bin = SimDuration::from_ps((stop.as_ps() / BINS as u64).max(1));
-        Self {
-            start,
-            end,
-            bin,
-            latency: Histogram::new(),
-            latency_total: SimDuration::ZERO,
-            ok: 0,
-            errors: vec![0; ErrorKind::ALL.len()],
-            bytes: 0,
-            reached: false,
-            source_seen: None,
-            series: vec![(0, 0); BINS + 1],
-            arrivals: 0,
-        }
-    }
-
-    /// Length of a bin of the series.
-    #[must_use]
-    pub fn bin(&self) -> SimDuration {
-        self.bin
-    }
-
-    /// Whether `at` lies in the measured interval.
-    #[must_use]
-    pub fn measures(&self, at: SimTime) -> bool {
-        self.start <= at && at < self.end
-    }
-
-    /// A request is due at `at`.
-    pub fn due(&mut self, at: SimTime) {
-        let mut digest = Digest::new();
-        digest.update(at.as_ps());
-        self.arrivals = self.arrivals.wrapping_add(digest.finish());
-    }
-
-    /// A request due at `due` was answered at `now`.
-    pub fn answered(&mut self, due: SimTime, now: SimTime) {
-        let latency = now.saturating_since(due);
-        let bin = usize::try_from(due.as_ps() / self.bin.as_ps()).unwrap_or(usize::MAX);
-        if let Some((count, sum)) = self.series.get_mut(bin) {
-            *count += 1;
-            *sum += latency.as_ns();
-        }
-        if self.measures(due) {
-            self.latency.record(latency);
-            self.latency_total += latency;
-            self.ok += 1;
-        }
-    }
-
-    /// A request due at `due` failed.
-    pub fn failed(&mut self, due: SimTime, kind: ErrorKind) {
-        if self.measures(due) {
-            self.errors[kind as usize] += 1;
-        }
-    }
-
-    /// Payload reached a program at `now`.
-    pub fn received(&mut self, now: SimTime, bytes: usize) {
-        self.reached |= bytes > 0;
-        if self.measures(now) {
-            self.bytes += bytes as u64;
-        }
-    }
-
-    /// Adds what another machine recorded for the same workload.
-    pub fn merge(&mut self, other: &Self) {
-        self.latency.merge(&other.latency);
-        self.latency_total += other.latency_total;
-        self.ok += other.ok;
-        for (mine, theirs) in self.errors.iter_mut().zip(&other.errors) {
-            *mine += theirs;
-        }
-        self.bytes += other.bytes;
-        self.reached |= other.reached;
-        self.source_seen = self.source_seen.or(other.source_seen);
-        for (mine, theirs) in self.series.iter_mut().zip(&other.series) {
-            mine.0 += theirs.0;
-            mine.1 += theirs.1;
-        }
-        self.arrivals = self.arrivals.wrapping_add(other.arrivals);
-    }
-}
-
 /// A frame as a capture shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapturedPacket {
@@ -238,8 +120,8 @@ pub struct Account {
     pub in_trains: u64,
     /// Frames dropped.
     pub drops: DropCounters,
-    /// One record for each workload, by [`FlowTag`]. Tags beyond them are those of probes.
-    pub records: Vec<WorkloadRecord>,
+    /// The records of workloads. Tags beyond them are those of probes.
+    pub records: Records,
     /// What was seen of probes here.
     pub probes: ProbeNotes,
     /// Frames captured; `None` where nothing is.
@@ -270,13 +152,13 @@ impl Account {
 
     /// The record of a workload.
     pub fn record(&mut self, tag: FlowTag) -> Option<&mut WorkloadRecord> {
-        self.records.get_mut(tag.index())
+        self.records.get_mut(tag)
     }
 
     /// The number of the probe that a tag belongs to; `None` where it is a workload's.
     #[must_use]
     pub fn probe(&self, tag: FlowTag) -> Option<usize> {
-        tag.index().checked_sub(self.records.len())
+        tag.index().checked_sub(self.records.tags())
     }
 
     /// A server saw this address at the other end.
@@ -362,7 +244,7 @@ impl Machine {
     /// The records of the machine's programs, with requests that are still open, and what was seen
     /// of probes.
     #[must_use]
-    pub fn into_records(mut self) -> (Vec<WorkloadRecord>, ProbeNotes) {
+    pub fn into_records(mut self) -> (Records, ProbeNotes) {
         for slot in self.apps.iter() {
             let Some((tag, due)) = slot.app.as_ref().and_then(crate::app::App::unfinished) else {
                 continue;

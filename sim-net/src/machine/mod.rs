@@ -13,6 +13,7 @@ mod nat_gateway;
 mod order;
 mod path;
 mod probes;
+mod record;
 mod run;
 mod sockets;
 mod trains;
@@ -21,12 +22,11 @@ use std::sync::Arc;
 
 use sim_core::{Context, EntityId, IndexVec, SimTime};
 
-pub use self::account::{
-    Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts, WorkloadRecord,
-};
+pub use self::account::{Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts};
 pub use self::event::{Event, Load, Message};
 pub use self::order::FlowOrder;
 pub use self::probes::{ProbeNote, ProbeNotes, ProbeResult};
+pub use self::record::{Interval, Records, WorkloadRecord};
 use crate::app::App;
 use crate::cost::CostProfile;
 use crate::cpu::{Core, Meter};
@@ -51,7 +51,7 @@ pub struct EniDevice {
     /// Whether it belongs to a micro-VM, whose virtual device costs extra.
     pub virtio: bool,
     /// Frames of this interface in the receive ring of each core.
-    pub in_ring: IndexVec<CoreId, usize>,
+    pub in_ring: IndexVec<CoreId, u16>,
     /// Octets that the kernel has handed over but the queue has not yet taken.
     pub handed_over: u64,
     /// When the last of them will be.
@@ -152,7 +152,7 @@ impl Machine {
         fabric: Arc<Fabric>,
         account: Account,
     ) -> Self {
-        let tags = account.records.len();
+        let tags = account.records.tags();
         Self {
             name,
             cores: (0..cores.max(1)).map(|_| Core::default()).collect(),

@@ -15,7 +15,7 @@ use crate::verdict::DropReason;
 
 /// Descriptors of one receive ring.
 /// Source: ENA Linux best practices, default ring size (vendor).
-const RX_RING: usize = 1024;
+const RX_RING: u16 = 1024;
 
 impl Partition for Machine {
     type Event = Event;

@@ -11,6 +11,7 @@ pub mod none;
 mod site;
 
 pub use self::site::{Attachment, EniSpec, MachineBuilder};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use crate::build::BuildError;
@@ -38,9 +39,9 @@ pub struct Layout<'a> {
     /// The machines under construction: instances first, by their index in the plan.
     pub machines: &'a mut [MachineBuilder],
     /// The interface of each task that has one, by the task's name.
-    pub task_enis: &'a [(String, EniSpec)],
+    pub task_enis: &'a BTreeMap<String, EniSpec>,
     /// The micro-VM of each Fargate task, by the task's name.
-    pub micro_vms: &'a [(String, usize)],
+    pub micro_vms: &'a BTreeMap<String, usize>,
     /// Of each instance, whether its tasks may not ask for its metadata.
     pub blocked_metadata: &'a [bool],
 }
@@ -63,12 +64,10 @@ impl Layout<'_> {
     /// # Errors
     /// If the plan gives the task no network.
     pub fn task_eni(&self, task: &TaskPlan) -> Result<EniSpec, BuildError> {
-        let found = self.task_enis.iter().find(|(name, _)| *name == task.name);
-        found
-            .map(|(_, eni)| eni.clone())
-            .ok_or_else(|| BuildError::NoTaskNetwork {
-                task: task.name.clone(),
-            })
+        let found = self.task_enis.get(&task.name);
+        found.cloned().ok_or_else(|| BuildError::NoTaskNetwork {
+            task: task.name.clone(),
+        })
     }
 
     /// The micro-VM of a Fargate task.
@@ -76,12 +75,10 @@ impl Layout<'_> {
     /// # Errors
     /// If the plan gives the task no size.
     pub fn micro_vm_of(&self, task: &TaskPlan) -> Result<usize, BuildError> {
-        let found = self.micro_vms.iter().find(|(name, _)| *name == task.name);
-        found
-            .map(|&(_, index)| index)
-            .ok_or_else(|| BuildError::NoTaskSize {
-                task: task.name.clone(),
-            })
+        let found = self.micro_vms.get(&task.name);
+        found.copied().ok_or_else(|| BuildError::NoTaskSize {
+            task: task.name.clone(),
+        })
     }
 }
 

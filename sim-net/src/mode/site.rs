@@ -153,7 +153,11 @@ impl MachineBuilder {
 
     /// The machine's programs so far that are to be started, and the machine.
     #[must_use]
-    pub fn finish(self) -> (Machine, Vec<AppId>) {
+    pub fn finish(mut self) -> (Machine, Vec<AppId>) {
+        // Nothing is added while a world runs.
+        self.machine.netns.shrink_to_fit();
+        self.machine.apps.shrink_to_fit();
+        self.machine.enis.shrink_to_fit();
         (self.machine, self.starts)
     }
 
@@ -402,6 +406,7 @@ impl MachineBuilder {
             tag,
             recv_buffer: buffers.recv,
             send_buffer: buffers.send,
+            send_room: buffers.room,
             nodelay: true,
             mtu: 65_535,
         };
@@ -443,10 +448,10 @@ impl MachineBuilder {
         let core = self.program_core();
         let app = self.add_app(netns, App::Server(Box::new(server)), core);
         if protocol == Protocol::Tcp {
-            let listener = self.listen(netns, app, None, port, Buffers::for_messages(0, 0))?;
-            for (tag, Buffers { recv, send }) in buffers {
+            let listener = self.listen(netns, app, None, port, Buffers::for_stream(0, 0))?;
+            for (tag, Buffers { recv, send, room }) in buffers {
                 let stack = &mut self.machine.netns[netns].stack;
-                stack.set_buffers(listener, tag, recv, send);
+                stack.set_buffers(listener, tag, (recv, send), room);
             }
             Ok(())
         } else {

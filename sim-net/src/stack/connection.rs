@@ -25,7 +25,7 @@ use super::clock::Clock;
 use super::demux::ConnKey;
 use super::event::ConnectionState;
 use super::loss_probe::LossProbe;
-use super::options::{Congestion, SocketOptions, StackConfig};
+use super::options::{Congestion, SendRoom, SocketOptions, StackConfig};
 use super::receiver::Receiver;
 use super::segment::{self, PURE_ACK, Segment};
 use super::sender::Sender;
@@ -139,7 +139,7 @@ fn controller(congestion: Congestion) -> CongestionControl {
 fn new_socket(options: &SocketOptions, config: &StackConfig) -> Socket<'static> {
     let mut socket = Socket::new(
         SocketBuffer::new(vec![0; options.recv_capacity()]),
-        SocketBuffer::new(vec![0; options.send_capacity()]),
+        SocketBuffer::new(vec![0; options.send_ring()]),
     );
     socket.set_congestion_control(controller(config.congestion));
     socket.set_ack_delay(None);
@@ -168,7 +168,7 @@ impl Connection {
             config.congestion,
             config.initial_window,
             options.mtu - HEADERS,
-            options.send_capacity(),
+            &options,
         )
         .stretched(config.peers_offload);
         Self {
@@ -248,10 +248,11 @@ impl Connection {
     // --- what programs do ---
 
     pub(super) fn send(&mut self, bytes: usize, config: &StackConfig) -> usize {
+        let room = self.room();
         let socket = self.socket();
         let mut taken = 0;
-        while taken < bytes {
-            let wanted = bytes - taken;
+        while taken < bytes.min(room) {
+            let wanted = bytes.min(room) - taken;
             // What the octets are is written when they are sent, see `Self::fill`.
             let copied = socket.send(|buffer| {
                 let len = buffer.len().min(wanted);
@@ -295,12 +296,24 @@ impl Connection {
     }
 
     pub(super) fn writable(&self) -> usize {
-        let socket = self.view();
-        if socket.may_send() {
-            socket.send_capacity() - socket.send_queue()
+        if self.view().may_send() {
+            self.room()
         } else {
             0
         }
+    }
+
+    /// Octets that the send buffer may hold by now.
+    fn send_limit(&self) -> usize {
+        match self.options.send_room {
+            SendRoom::Grows => self.sender.room().min(self.options.send_capacity()),
+            SendRoom::Whole | SendRoom::Message(_) => self.view().send_capacity(),
+        }
+    }
+
+    /// How many more it takes.
+    fn room(&self) -> usize {
+        self.send_limit().saturating_sub(self.view().send_queue())
     }
 
     pub(super) fn unacknowledged(&self) -> usize {

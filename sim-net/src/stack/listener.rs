@@ -11,7 +11,7 @@ use super::Stack;
 use super::connection::{Connection, Identity, Origin};
 use super::demux::ConnKey;
 use super::error::SocketError;
-use super::options::SocketOptions;
+use super::options::{SendRoom, SocketOptions};
 use super::worker::StackWorker;
 use crate::frame::Frame;
 use crate::ids::{AppId, ConnId, FlowTag, ListenerId};
@@ -24,7 +24,7 @@ pub(super) struct Listener {
     addr: Option<Ipv4Addr>,
     port: u16,
     options: SocketOptions,
-    buffers: Vec<(FlowTag, usize, usize)>,
+    buffers: Vec<(FlowTag, usize, usize, SendRoom)>,
     backlog: usize,
     /// Connections whose handshake is under way.
     pub(super) half_open: usize,
@@ -65,6 +65,10 @@ impl Stack {
         if !self.listening.bind(addr, port, id) {
             return Err(SocketError::AddressInUse { addr, port });
         }
+        if self.listeners.is_empty() {
+            // Most namespaces have one.
+            self.listeners.reserve_exact(1);
+        }
         self.listeners.push(Listener {
             owner,
             addr,
@@ -80,10 +84,16 @@ impl Stack {
 
     /// Gives connections of one workload buffers of their own size, in octets, as a program would
     /// that knows what it is going to serve.
-    pub fn set_buffers(&mut self, listener: ListenerId, tag: FlowTag, recv: usize, send: usize) {
-        self.listeners[listener.index()]
-            .buffers
-            .push((tag, recv, send));
+    pub fn set_buffers(
+        &mut self,
+        listener: ListenerId,
+        tag: FlowTag,
+        (recv, send): (usize, usize),
+        room: SendRoom,
+    ) {
+        let buffers = &mut self.listeners[listener.index()].buffers;
+        buffers.reserve_exact(1);
+        buffers.push((tag, recv, send, room));
     }
 
     /// Stops listening. Connections live on, even half-open ones.
@@ -123,8 +133,10 @@ impl Stack {
             mtu: options.mtu.min(mtu),
             ..*options
         };
-        if let Some(&(_, recv, send)) = buffers.iter().find(|(tag, ..)| *tag == options.tag) {
+        let own = buffers.iter().find(|(tag, ..)| *tag == options.tag);
+        if let Some(&(_, recv, send, room)) = own {
             (options.recv_buffer, options.send_buffer) = (recv, send);
+            options.send_room = room;
         }
         let (local, remote) = ends;
         let id = self.connections.reserve(now);

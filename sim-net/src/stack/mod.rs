@@ -25,7 +25,8 @@
 //!   100 µs there and back: 1.0 to 1.2 times what Mathis' formula says at 0.1 %, 0.5 to 0.8 times
 //!   at 1 %. A start on a drop-tail queue loses less than 15 % of its first 100 ms.
 //! - A receiver remembers 32 holes; what arrives beyond them is lost.
-//! - Buffers have the size they are given; Linux lets them grow.
+//! - Receive buffers have the size they are given; Linux lets them grow. Send buffers grow where they
+//!   are told to ([`SendRoom`]).
 //! - A window is not reduced after an idle period.
 //! - A FIN is acknowledged at once, where Linux would let the program's own FIN carry it.
 //! - ICMP errors other than *destination unreachable* are ignored, and so are all of them by
@@ -90,7 +91,7 @@ use demux::{ConnKey, Connections, Ports};
 pub use error::SocketError;
 pub use event::{ConnectionState, Datagram, Polled, SocketEvent};
 use listener::Listener;
-pub use options::{Congestion, SocketOptions, StackConfig};
+pub use options::{Congestion, SendRoom, SocketOptions, StackConfig};
 use ports::EphemeralPorts;
 use table::ConnectionTable;
 use time_wait::TimeWait;

@@ -83,6 +83,22 @@ impl Default for StackConfig {
     }
 }
 
+/// How much of its send buffer a socket has at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendRoom {
+    /// All of it.
+    Whole,
+    /// As much as Linux would let it have grown to: twice the congestion window, or what a
+    /// connection starts with. The window is known by what has been in flight at most, for the
+    /// buffer never shrinks; it counts payload, where Linux counts packets with what they take up
+    /// in memory, about as many octets each way (assumed). Source: Linux 6.18,
+    /// `net/ipv4/tcp_input.c`, `tcp_sndbuf_expand` (specified).
+    Grows,
+    /// The program never has more octets unacknowledged than these: it sends one message at a time.
+    /// There is no more memory, and nothing on the wire tells.
+    Message(usize),
+}
+
 /// Settings of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
@@ -96,6 +112,8 @@ pub struct SocketOptions {
     /// Octets that the program may hand over before they are acknowledged. Values below 4,608
     /// count as 4,608. Source: Linux 6.18, `SOCK_MIN_SNDBUF` (specified).
     pub send_buffer: usize,
+    /// How much of the send buffer is there.
+    pub send_room: SendRoom,
     /// Whether `TCP_NODELAY` is set: a segment that is not full leaves at once. Without it, such a
     /// segment waits while another small one is not acknowledged (RFC 896 as Minshall amended it,
     /// which is what Linux does).
@@ -117,6 +135,7 @@ impl SocketOptions {
             tag,
             recv_buffer: 131_072,
             send_buffer: 131_072,
+            send_room: SendRoom::Whole,
             nodelay: false,
             mtu,
         }
@@ -128,5 +147,13 @@ impl SocketOptions {
 
     pub(super) fn send_capacity(&self) -> usize {
         self.send_buffer.max(MIN_SEND_BUFFER)
+    }
+
+    /// Octets of the ring that the send buffer is kept in.
+    pub(super) fn send_ring(&self) -> usize {
+        match self.send_room {
+            SendRoom::Whole | SendRoom::Grows => self.send_capacity(),
+            SendRoom::Message(octets) => octets.clamp(1, self.send_capacity()),
+        }
     }
 }

@@ -7,17 +7,17 @@
 //! `net/ipv4/inet_hashtables.c`, `__inet_hash_connect` (specified). Linux draws its hash key and a
 //! part of each offset at random; here both follow from the stack's seed.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
-
-const OFFSETS: usize = 256;
 
 /// The ports of one namespace that sockets are given when they ask for none.
 #[derive(Debug)]
 pub(super) struct EphemeralPorts {
     range: RangeInclusive<u16>,
     seed: u64,
-    offsets: Vec<u32>,
+    /// By a part of the hash, those that are not zero: a program asks few peers.
+    offsets: BTreeMap<u8, u32>,
 }
 
 /// A good spread of the bits of `value` (the finaliser of SplitMix64).
@@ -35,7 +35,7 @@ impl EphemeralPorts {
         Self {
             range,
             seed: mix(seed ^ 0x706f_7274),
-            offsets: vec![0; OFFSETS],
+            offsets: BTreeMap::new(),
         }
     }
 
@@ -50,8 +50,8 @@ impl EphemeralPorts {
         let count = u32::from(*self.range.end()) - low + 1;
         let pair = u64::from(u32::from(from)) << 32 | u64::from(u32::from(*to.ip()));
         let hash = mix(self.seed ^ pair ^ mix(u64::from(to.port())));
-        let entry = &mut self.offsets[usize::from(hash.to_be_bytes()[0])];
-        let [_, _, _, _, a, b, c, d] = hash.to_be_bytes();
+        let [place, _, _, _, a, b, c, d] = hash.to_be_bytes();
+        let entry = self.offsets.entry(place).or_default();
         let start = (u32::from_be_bytes([a, b, c, d]).wrapping_add(*entry) % count) & !1;
         let even = count.next_multiple_of(2);
         for parity in 0..2 {

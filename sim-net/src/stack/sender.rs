@@ -23,7 +23,7 @@
 //! without the algorithm smoltcp cuts a stream wherever the window happens to end. So it is on
 //! while at least a full segment waits, and otherwise as Minshall says.
 
-use super::options::Congestion;
+use super::options::{Congestion, SendRoom, SocketOptions};
 use super::segment::{self, Segment, after};
 
 /// Where smoltcp's windows start. Source: smoltcp 0.14.0, `socket/tcp/congestion/cubic.rs` and
@@ -72,6 +72,8 @@ pub(super) struct Sender {
     grown: usize,
     /// Whether an acknowledgement may stand for more than two segments.
     stretched: bool,
+    /// The most octets that were in flight.
+    most: u32,
     /// SYNs sent.
     pub(super) syns: u8,
     /// Segments with payload that were sent again.
@@ -79,11 +81,21 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// A sender on a route whose full segments have `mss` octets of payload, with `capacity`
-    /// octets of buffer.
-    pub(super) fn new(congestion: Congestion, segments: u32, mss: usize, capacity: usize) -> Self {
+    /// A sender on a route whose full segments have `mss` octets of payload.
+    ///
+    /// Where no message exceeds the window that smoltcp starts with, that window does: a larger one
+    /// would never be used.
+    pub(super) fn new(
+        congestion: Congestion,
+        segments: u32,
+        mss: usize,
+        options: &SocketOptions,
+    ) -> Self {
         let start = smoltcp_initial_window(congestion);
-        let wanted = (mss * segments as usize).min(capacity);
+        let wanted = match options.send_room {
+            SendRoom::Message(octets) if octets <= start => start,
+            _ => (mss * segments as usize).min(options.send_capacity()),
+        };
         let priming = u32::try_from(wanted.saturating_sub(start)).unwrap_or(0);
         Self {
             mss,
@@ -101,6 +113,7 @@ impl Sender {
             slow_start: true,
             grown: wanted.max(start),
             stretched: false,
+            most: 0,
             syns: 0,
             retransmissions: 0,
         }
@@ -125,6 +138,11 @@ impl Sender {
     /// One past the newest octet ever sent.
     pub(super) fn max(&self) -> u32 {
         self.max
+    }
+
+    /// Octets that a send buffer has by now which grows with the congestion window.
+    pub(super) fn room(&self) -> usize {
+        2 * (self.most as usize).max(self.initial_segments * self.mss)
     }
 
     /// Whether more than one full segment is in flight.
@@ -171,6 +189,7 @@ impl Sender {
         let end = segment.seq.wrapping_add(len);
         if after(end, self.max) {
             self.max = end;
+            self.most = self.most.max(self.max.wrapping_sub(self.una));
             if segment.payload < self.mss {
                 self.small_end = end;
             }
@@ -250,8 +269,16 @@ mod tests {
         }
     }
 
+    fn sender(congestion: Congestion, segments: u32, mss: usize, buffer: usize) -> Sender {
+        let options = SocketOptions {
+            send_buffer: buffer,
+            ..SocketOptions::new(crate::ids::FlowTag::new(0), 1500)
+        };
+        Sender::new(congestion, segments, mss, &options)
+    }
+
     fn established(isn: u32) -> Sender {
-        let mut sender = Sender::new(Congestion::Cubic, 10, 1460, 1 << 20);
+        let mut sender = sender(Congestion::Cubic, 10, 1460, 1 << 20);
         sender.on_sent(
             &Segment {
                 flags: segment::SYN,
@@ -265,11 +292,19 @@ mod tests {
     #[test]
     fn priming_fills_up_to_ten_segments_but_not_beyond_the_buffer() {
         assert_eq!(established(0).priming, 14_600 - 2048);
-        let reno = Sender::new(Congestion::Reno, 10, 8961, 1 << 20);
+        let reno = sender(Congestion::Reno, 10, 8961, 1 << 20);
         assert_eq!(reno.priming, 89_610 - 1072);
-        let small = Sender::new(Congestion::Cubic, 10, 1460, 4608);
+        let small = sender(Congestion::Cubic, 10, 1460, 4608);
         assert_eq!(small.priming, 4608 - 2048);
-        assert_eq!(Sender::new(Congestion::Cubic, 1, 1460, 1 << 20).priming, 0);
+        assert_eq!(sender(Congestion::Cubic, 1, 1460, 1 << 20).priming, 0);
+        let message = |octets| {
+            let options = SocketOptions {
+                send_room: SendRoom::Message(octets),
+                ..SocketOptions::new(crate::ids::FlowTag::new(0), 1500)
+            };
+            Sender::new(Congestion::Cubic, 10, 1460, &options).priming
+        };
+        assert_eq!((message(2048), message(2049)), (0, 14_600 - 2048));
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) fn service(reader: &mut Reader<'_>) -> Option<ServiceSpec> {
     let help = "name a task definition file: task_definition = \"web.json\"";
     let task_definition = required(reader, "task_definition", FromNode::from_node, help);
     let name = reader.read("name", name);
-    let count = reader.number("count", 1, 10_000);
+    let count = reader.number("count", 1, 100_000);
     let mode = reader.get("mode");
     let awsvpc = reader.table("awsvpc", |reader| Some(awsvpc(reader)));
     let placement = reader.tables("placement", placement::strategy);

@@ -108,7 +108,7 @@ impl MachineBuilder {
         let server = App::Server(Box::new(Server::new(Vec::new())));
         let app = self.add_app(netns, server, CoreId::new(0));
         if protocol == Protocol::Tcp {
-            let buffers = Buffers::for_messages(0, 0);
+            let buffers = Buffers::for_stream(0, 0);
             self.listen(netns, app, Some(addr), port, buffers)
                 .map(|_| ())
         } else {

@@ -18,8 +18,7 @@ impl Connection {
         let (state, unread) = (socket.state(), socket.recv_queue());
         let gone =
             state == State::Listen || (state == State::Closed && socket.local_endpoint().is_none());
-        let free = socket.send_capacity() - socket.send_queue();
-        let roomy = free * 3 >= socket.send_capacity() && socket.may_send();
+        let roomy = self.room() * 3 >= self.send_limit() && socket.may_send();
         if !self.announced && !matches!(state, State::Closed | State::Listen) && !self.handshaking()
         {
             self.announced = true;

@@ -7,7 +7,7 @@ use sim_core::{SimDuration, SimTime};
 use super::harness::{CLIENT, Net, SERVER, Treatment, options};
 use crate::ids::ConnId;
 use crate::stack::ports::mix;
-use crate::stack::{Congestion, SocketOptions, StackConfig};
+use crate::stack::{Congestion, SendRoom, SocketOptions, StackConfig};
 
 const GBIT: u64 = 1_000_000_000;
 const MSS: u64 = 1460;
@@ -45,8 +45,18 @@ fn bulk() -> SocketOptions {
     SocketOptions {
         recv_buffer: 4 << 20,
         send_buffer: 4 << 20,
+        send_room: SendRoom::Grows,
         ..options()
     }
+}
+
+/// One endless flow, whose sender has these options.
+fn start_with(net: &mut Net, options: SocketOptions) -> ConnId {
+    start(net, 0);
+    let conn = net.connect_with(options);
+    let endless = u64::from(u32::MAX) * 1000;
+    net.hosts[CLIENT].to_send.insert(conn, (endless, false));
+    conn
 }
 
 fn start(net: &mut Net, flows: usize) -> Vec<ConnId> {
@@ -117,6 +127,29 @@ fn a_clean_link_is_ramped_up_as_ten_segments_and_slow_start_demand() {
             );
         }
     }
+}
+
+#[test]
+fn a_buffer_that_grows_with_the_window_limits_no_flow() {
+    // A window of 4 MiB each 10 ms is 3.4 Gbit/s, of which the receiver's updates cost a third.
+    let rate = |send_room| {
+        let mut net = Net::with(SimDuration::from_ms(5), config(Congestion::Cubic));
+        let options = SocketOptions {
+            send_room,
+            ..bulk()
+        };
+        let client = start_with(&mut net, options);
+        let rate = goodput(
+            &mut net,
+            SimDuration::from_ms(200),
+            SimDuration::from_ms(400),
+        )[0];
+        (rate, net.hosts[CLIENT].stack.unacknowledged(client))
+    };
+    let ((whole, _), (grows, held)) = (rate(SendRoom::Whole), rate(SendRoom::Grows));
+    assert!(whole > 2.2, "{whole}");
+    assert!((grows / whole - 1.0).abs() < 0.01, "{grows} {whole}");
+    assert!(held > 2 << 20, "{held}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use sim_core::{SimDuration, SimTime};
 
 use crate::frame::Frame;
 use crate::ids::{AppId, ConnId, FlowTag, ListenerId};
-use crate::stack::{SocketEvent, SocketOptions, Stack, StackConfig, StackWorker};
+use crate::stack::{SendRoom, SocketEvent, SocketOptions, Stack, StackConfig, StackWorker};
 
 pub(super) const CLIENT: usize = 0;
 pub(super) const SERVER: usize = 1;
@@ -27,6 +27,7 @@ pub(super) fn options() -> SocketOptions {
         tag: FlowTag::new(7),
         recv_buffer: 1 << 20,
         send_buffer: 1 << 20,
+        send_room: SendRoom::Whole,
         nodelay: true,
         mtu: 1500,
     }

@@ -8,7 +8,7 @@ use crate::frame::Frame;
 use crate::headers;
 use crate::ids::ConnId;
 use crate::stack::segment::{self, Segment};
-use crate::stack::{Congestion, SocketEvent, SocketOptions, StackConfig};
+use crate::stack::{Congestion, SendRoom, SocketEvent, SocketOptions, StackConfig};
 
 const MS: SimDuration = SimDuration::from_ms(1);
 
@@ -319,6 +319,51 @@ fn a_full_send_buffer_says_when_there_is_room() {
     assert_eq!(writable(&net), 0);
     net.run_out();
     assert_eq!(writable(&net), 1);
+}
+
+#[test]
+fn a_send_buffer_that_grows_holds_two_windows() {
+    let mut net = Net::new(MS);
+    net.listen();
+    let grows = SocketOptions {
+        send_buffer: 300_000,
+        send_room: SendRoom::Grows,
+        ..options()
+    };
+    let client = net.connect_with(grows);
+    net.run_for(MS * 10);
+    // Ten segments are what it starts with.
+    assert_eq!(net.hosts[CLIENT].stack.send(client, 1 << 20), 29_200);
+    // Ten are in flight, twenty in the next round trip, and so on up to the end of the buffer.
+    let mut held = Vec::new();
+    net.poll(CLIENT, client);
+    net.hosts[CLIENT].to_send.insert(client, (1 << 30, false));
+    for _ in 0..8 {
+        held.push(net.hosts[CLIENT].stack.unacknowledged(client));
+        net.run_for(MS * 2);
+    }
+    assert_eq!(held[0], 29_200);
+    assert!(held[1] > 29_200 && held[1] <= 58_400, "{held:?}");
+    let most = held.into_iter().max().unwrap_or(0);
+    assert!(most > 200_000 && most <= 300_000, "{most}");
+}
+
+#[test]
+fn a_connection_for_messages_carries_one_after_another() {
+    let mut net = Net::new(MS);
+    net.listen();
+    let client = net.connect_with(SocketOptions {
+        send_room: SendRoom::Message(100),
+        ..options()
+    });
+    net.run_for(MS * 10);
+    for _ in 0..3 {
+        assert_eq!(net.hosts[CLIENT].stack.send(client, 100), 100);
+        assert_eq!(net.hosts[CLIENT].stack.writable(client), 0);
+        net.poll(CLIENT, client);
+        net.run_for(MS * 100);
+    }
+    assert_eq!(net.hosts[SERVER].received.values().sum::<u64>(), 300);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use sim_core::{LookupMap, PartitionId, SimDuration, SimRng, SimTime, Streams, dist};
+use sim_core::{LazyStream, LookupMap, PartitionId, SimDuration, SimTime, Streams, dist};
 
 use super::{Endpoint, EndpointId, Fabric, Path, Translation, Way};
 use crate::headers;
@@ -37,8 +37,8 @@ pub enum Transit {
 #[derive(Clone, Debug)]
 pub struct FabricPort {
     me: EndpointId,
-    jitter: SimRng,
-    loss: SimRng,
+    jitter: LazyStream,
+    loss: LazyStream,
     lanes: LookupMap<Ipv4Addr, Lane>,
 }
 
@@ -63,8 +63,8 @@ impl FabricPort {
     pub fn new(me: EndpointId, streams: &Streams, name: &str) -> Self {
         Self {
             me,
-            jitter: streams.stream(name, "fabric jitter"),
-            loss: streams.stream(name, "fabric loss"),
+            jitter: streams.lazy(name, "fabric jitter"),
+            loss: streams.lazy(name, "fabric loss"),
             lanes: LookupMap::new(),
         }
     }
@@ -110,7 +110,7 @@ impl FabricPort {
             Ok(way) => way,
             Err(reason) => return Transit::Drop(reason),
         };
-        if fabric.loss.chance(&mut self.loss) {
+        if !fabric.loss.is_zero() && fabric.loss.chance(self.loss.get()) {
             return Transit::Drop(DropReason::LinkLoss);
         }
         if let Some(JitterPlan {
@@ -121,7 +121,7 @@ impl FabricPort {
             && departs >= lane.redraw_at
         {
             let median = SimDuration::from_ps(median.scale(way.latency.as_ps()));
-            lane.extra = dist::lognormal(&mut self.jitter, median, sigma);
+            lane.extra = dist::lognormal(self.jitter.get(), median, sigma);
             lane.redraw_at = departs + coherence;
         }
         lane.last_arrival = (departs + way.latency + lane.extra).max(lane.last_arrival);
