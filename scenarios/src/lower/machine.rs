@@ -92,7 +92,7 @@ pub(super) fn fargate(
         FargatePlan {
             cores,
             profile,
-            offloads: false,
+            offloads: true,
             bandwidth,
         },
         constants,

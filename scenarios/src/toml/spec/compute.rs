@@ -39,7 +39,7 @@ pub struct CapacitySpec {
     /// `linux-6.18-2vcpu`.
     pub kernel_profile: Option<At<String>>,
     /// Whether the kernel hands large segments to its interfaces to be cut (TSO), and packets that
-    /// come in together are put together (GRO). Default: `false`.
+    /// come in together are put together (GRO). Default: `true`.
     pub offloads: Option<At<bool>>,
     /// Docker's `userland-proxy`. Default: `true`.
     pub userland_proxy: Option<At<bool>>,
@@ -159,7 +159,7 @@ pub struct ClientSpec {
     /// What its kernel costs, if it has an instance type. Default: `linux-6.18-2vcpu`.
     pub kernel_profile: Option<At<String>>,
     /// Whether its kernel hands large segments to its interface to be cut (TSO), and packets that
-    /// come in together are put together (GRO). Default: `false`.
+    /// come in together are put together (GRO). Default: `true` if it has an instance type.
     pub offloads: Option<At<bool>>,
     /// Its security groups, at most 5. Default: none that filter: everything passes.
     pub security_groups: Option<Vec<At<String>>>,
