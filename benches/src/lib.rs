@@ -123,6 +123,7 @@ pub(crate) fn hosts(count: usize, latency: SimDuration, duration: SimDuration) -
         name: format!("host/{number}"),
         cores: 1,
         profile: ideal(),
+        offloads: false,
         location: HostLocation::Subnet(0),
         address: None,
         public_address: PublicAddress::None,
@@ -135,6 +136,7 @@ pub(crate) fn hosts(count: usize, latency: SimDuration, duration: SimDuration) -
         routes: Vec::new(),
     };
     Plan {
+        trains: true,
         region: open_vpc(latency),
         instances: Vec::new(),
         tasks: Vec::new(),

@@ -5,9 +5,12 @@
 //! long as the links of the other side's topology together. The programs of the other side are in
 //! `benches/peers/ns3/`.
 
+use std::sync::Arc;
+
 use scenarios::lower::{NonePolicy, lower};
 use scenarios::toml::read_scenario;
 use sim_core::{ByteSize, SimDuration};
+use sim_net::cost::{CostProfile, Primitive};
 use sim_net::eni::TrackingTimeouts;
 use sim_net::headers::Protocol;
 use sim_net::plan::{
@@ -36,6 +39,41 @@ pub fn bulk(bytes: u64) -> Plan {
         Some(bytes),
     )];
     plan
+}
+
+/// How long an interface that moderates its interrupts waits with one, in ns.
+/// Source: Linux 6.18, `lib/dim/net_dim.c`, the third of five levels for receiving (specified).
+const MODERATION: u64 = 64_000;
+
+/// W1 with what interfaces do for such a flow: the same between two machines with segmentation and
+/// receive offload and moderated interrupts. Packets are still those of the wire.
+#[must_use]
+pub fn bulk_offloaded(bytes: u64) -> Plan {
+    let mut plan = bulk(bytes);
+    let profile = moderated();
+    for host in &mut plan.hosts {
+        host.profile = profile.clone();
+        host.offloads = true;
+    }
+    plan
+}
+
+/// A kernel that costs nothing and is told of packets after [`MODERATION`].
+fn moderated() -> Arc<CostProfile> {
+    let prices = Primitive::ALL.iter().map(|&primitive| {
+        let ns = match primitive {
+            Primitive::InterruptDelay => MODERATION,
+            _ => 0,
+        };
+        format!(
+            "[primitives.{}]\nper_packet_ns = {ns}\nper_byte_ns = 0\nclass = \"assumed\"\n\
+             source = \"benchmark\"\n",
+            primitive.name()
+        )
+    });
+    let head = "name = \"moderated\"\ndescription = \"costs nothing\"\n".to_owned();
+    let text = prices.fold(head, |text, price| text + &price);
+    Arc::new(CostProfile::from_toml(&text).expect("every primitive has a price"))
 }
 
 /// W2: `pairs` containers that ask one container each, one request after another, from one instance
@@ -110,6 +148,7 @@ pub fn incast(clients: usize, servers: u16, time: SimDuration) -> Plan {
         instance_type: String::new(),
         cores: 1,
         profile: ideal(),
+        offloads: false,
         subnet: 0,
         security_groups: vec![0],
         bandwidth: link(),
@@ -165,6 +204,8 @@ mod tests {
     #[test]
     fn each_workload_does_its_work() {
         let outcome = run(world(&bulk(1 << 20)));
+        assert_eq!(outcome.workloads[0].bytes, 1 << 20);
+        let outcome = run(world(&bulk_offloaded(1 << 20)));
         assert_eq!(outcome.workloads[0].bytes, 1 << 20);
         let outcome = run(world(&requests(3, SimDuration::from_ms(20))));
         let asked = outcome.workloads[0].ok;

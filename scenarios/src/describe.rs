@@ -157,6 +157,7 @@ impl Imported {
             name: interface.name.clone(),
             cores: 1,
             profile: Arc::clone(&profile),
+            offloads: false,
             location: HostLocation::Subnet(interface.subnet),
             address: Some(interface.address),
             public_address: interface

@@ -159,6 +159,7 @@ pub fn lower(
     let hosts = hosts::lower(scenario, &mut region);
     let workloads = workloads::lower(scenario, &scenario.workloads, &laid_out.by_service);
     let plan = Plan {
+        trains: true,
         region,
         instances: laid_out.instances,
         tasks: laid_out.tasks,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sim_core::SimTime;
 
+use crate::headers;
 use crate::ids::FlowTag;
 use crate::reach::Leg;
 
@@ -78,6 +79,9 @@ pub struct FrameMeta {
     pub internet: bool,
     /// The router or host that the sending namespace chose to hand the packet to.
     pub next_hop: Ipv4Addr,
+    /// Payload octets of each TCP segment that the frame stands for, but for the last, which may
+    /// have fewer; 0 where the frame is one packet. Linux calls it `gso_size`.
+    pub segment: u16,
 }
 
 impl FrameMeta {
@@ -94,6 +98,7 @@ impl FrameMeta {
             origin,
             internet: false,
             next_hop: Ipv4Addr::UNSPECIFIED,
+            segment: 0,
         }
     }
 
@@ -124,6 +129,11 @@ pub struct FrameBody {
     pub meta: FrameMeta,
 }
 
+/// Largest super-frame at layer 3, in octets: what the length field of an IPv4 header can say.
+/// Source: Linux 6.18, `include/linux/netdevice.h`, `GSO_LEGACY_MAX_SIZE` and `GRO_LEGACY_MAX_SIZE`
+/// of 65,536 less one (specified).
+pub const MAX_SUPER_FRAME: usize = 65_535;
+
 impl Deref for Frame {
     type Target = FrameBody;
 
@@ -147,7 +157,31 @@ impl Frame {
         Self(Box::new(FrameBody { data, meta }))
     }
 
-    /// Length at layer 3, in octets: what an MTU bounds.
+    /// Packets that the frame is on a wire: more than one for a *super-frame*, which a stack has
+    /// left to its interface to cut (TSO), or a receiver has put together (GRO). All counts of
+    /// frames are counts of these packets.
+    #[must_use]
+    pub fn packets(&self) -> usize {
+        match usize::from(self.meta.segment) {
+            0 => 1,
+            segment => headers::payload_len(&self.data).div_ceil(segment).max(1),
+        }
+    }
+
+    /// Length at layer 3 of the largest packet that the frame is on a wire, in octets: what an MTU
+    /// bounds. Source: Linux 6.18, `net/core/gso.c`, `skb_gso_validate_network_len` (specified).
+    #[must_use]
+    pub fn largest_packet(&self) -> usize {
+        match usize::from(self.meta.segment) {
+            0 => self.data.len(),
+            segment => {
+                let payload = headers::payload_len(&self.data);
+                self.data.len() - payload + payload.min(segment)
+            }
+        }
+    }
+
+    /// Length at layer 3, in octets.
     #[must_use]
     pub fn packet_len(&self) -> usize {
         self.data.len()
@@ -156,10 +190,46 @@ impl Frame {
     /// Length with its Ethernet header and tag, in octets: what a capture shows.
     #[must_use]
     pub fn frame_len(&self) -> usize {
-        self.data.len() + ETHERNET_HEADER + if self.meta.vlan == 0 { 0 } else { VLAN_TAG }
+        PacketView::of(self).frame_len()
     }
 
     /// Octet times that the frame takes on a wire, preamble and gap included.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        PacketView::of(self).wire_len()
+    }
+}
+
+/// What is looked at of a packet on its way through interfaces and the fabric: of a packet of a
+/// super-frame, the header of the super-frame, which says the same of it.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketView<'a> {
+    /// The packet from its IPv4 header on; payload beyond the packet's own is not looked at.
+    pub header: &'a [u8],
+    /// Its length at layer 3, in octets.
+    pub len: usize,
+    /// The facts beside it.
+    pub meta: &'a FrameMeta,
+}
+
+impl<'a> PacketView<'a> {
+    /// The packet that a frame is.
+    #[must_use]
+    pub fn of(frame: &'a Frame) -> Self {
+        Self {
+            header: &frame.data,
+            len: frame.data.len(),
+            meta: &frame.meta,
+        }
+    }
+
+    /// Length with its Ethernet header and tag, in octets.
+    #[must_use]
+    pub fn frame_len(&self) -> usize {
+        self.len + ETHERNET_HEADER + if self.meta.vlan == 0 { 0 } else { VLAN_TAG }
+    }
+
+    /// Octet times that it takes on a wire, preamble and gap included.
     #[must_use]
     pub fn wire_len(&self) -> usize {
         self.frame_len() + WIRE_OVERHEAD
@@ -200,17 +270,20 @@ enum Size {
     Tiny,
     Small,
     Large,
+    /// A super-frame.
+    Huge,
 }
 
 /// Octets that a frame of each [`Size`] has room for, the last at least.
-const SIZES: [usize; 3] = [192, 2048, 9216];
+const SIZES: [usize; 4] = [192, 2048, 9216, MAX_SUPER_FRAME];
 
 impl Size {
     fn of_packet(len: usize) -> Self {
         match len {
             0..=192 => Self::Tiny,
             193..=2048 => Self::Small,
-            _ => Self::Large,
+            2049..=9216 => Self::Large,
+            _ => Self::Huge,
         }
     }
 
@@ -219,8 +292,9 @@ impl Size {
         match capacity {
             0..192 => None,
             192..2048 => Some(Self::Tiny),
-            2048 => Some(Self::Small),
-            _ => Some(Self::Large),
+            2048..9216 => Some(Self::Small),
+            9216..MAX_SUPER_FRAME => Some(Self::Large),
+            _ => Some(Self::Huge),
         }
     }
 }
@@ -306,6 +380,7 @@ pub struct FrameSlot(u32);
 pub struct FrameStore {
     slots: Vec<Option<Frame>>,
     free: Vec<u32>,
+    packets: usize,
 }
 
 impl FrameStore {
@@ -314,6 +389,7 @@ impl FrameStore {
     /// # Panics
     /// If more than 2^32 frames are waiting.
     pub fn put(&mut self, frame: Frame) -> FrameSlot {
+        self.packets += frame.packets();
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(frame);
             return FrameSlot(slot);
@@ -329,15 +405,17 @@ impl FrameStore {
     /// If the slot is empty: an event named a frame twice.
     pub fn take(&mut self, slot: FrameSlot) -> Frame {
         self.free.push(slot.0);
-        self.slots[slot.0 as usize]
+        let frame = self.slots[slot.0 as usize]
             .take()
-            .expect("the frame of an event is taken once")
+            .expect("the frame of an event is taken once");
+        self.packets -= frame.packets();
+        frame
     }
 
-    /// Frames waiting now.
+    /// Packets waiting now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.packets
     }
 
     /// Whether no frame waits.

@@ -264,6 +264,46 @@ pub fn payload_len(packet: &[u8]) -> usize {
     packet.len().saturating_sub(headers)
 }
 
+/// Octets of the IPv4 and TCP headers of a segment, options included; `None` for anything else.
+#[must_use]
+pub fn tcp_headers_len(packet: &[u8]) -> Option<usize> {
+    if !is_ipv4(packet) || protocol(packet) != Protocol::Tcp {
+        return None;
+    }
+    let at = header_len(packet);
+    let headers = at + usize::from(*packet.get(at + 12)? >> 4) * 4;
+    (headers >= at + 20 && headers <= packet.len()).then_some(headers)
+}
+
+/// Sets the length that the IPv4 header names to that of the packet.
+///
+/// # Panics
+/// If that is more than 65,535 octets.
+pub fn set_total_len(packet: &mut [u8]) {
+    let len = u16::try_from(packet.len()).expect("an IPv4 packet has at most 65,535 octets");
+    packet[2..4].copy_from_slice(&len.to_be_bytes());
+}
+
+/// Adds `by` to the sequence number of a TCP segment, modulo 2^32.
+pub fn advance_seq(packet: &mut [u8], by: u32) {
+    let at = header_len(packet) + 4;
+    let seq = [packet[at], packet[at + 1], packet[at + 2], packet[at + 3]];
+    let seq = u32::from_be_bytes(seq).wrapping_add(by);
+    packet[at..at + 4].copy_from_slice(&seq.to_be_bytes());
+}
+
+/// Adds flags to a TCP segment, by their bits in the header.
+pub fn set_tcp_flags(packet: &mut [u8], flags: u8) {
+    let at = header_len(packet) + 13;
+    packet[at] |= flags;
+}
+
+/// Takes flags off a TCP segment, by their bits in the header.
+pub fn clear_tcp_flags(packet: &mut [u8], flags: u8) {
+    let at = header_len(packet) + 13;
+    packet[at] &= !flags;
+}
+
 /// The packet that an ICMP error quotes (its IPv4 header and at least eight octets); `None` where
 /// the packet is no ICMP error.
 #[must_use]

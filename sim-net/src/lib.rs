@@ -20,6 +20,7 @@ pub mod ids;
 pub mod kernel;
 pub mod machine;
 pub mod mode;
+pub mod offload;
 pub mod plan;
 pub mod reach;
 pub mod stack;

@@ -77,8 +77,22 @@ pub struct Plan {
     pub listeners: Vec<ListenerPlan>,
     /// Single attempts to reach an address, each made once. They start [`PROBE_GAP`] apart, in order.
     pub probes: Vec<ProbePlan>,
+    /// Whether packets that leave an interface together travel as one event. It changes nothing but
+    /// the speed of the simulator, and is there so that this can be shown.
+    pub trains: bool,
     /// What is measured when.
     pub measure: MeasurePlan,
+}
+
+impl Plan {
+    /// Whether any machine has offloads.
+    #[must_use]
+    pub fn offloads(&self) -> bool {
+        let fargate = self.tasks.iter().filter_map(|task| task.fargate.as_ref());
+        self.instances.iter().any(|instance| instance.offloads)
+            || self.hosts.iter().any(|host| host.offloads)
+            || fargate.into_iter().any(|fargate| fargate.offloads)
+    }
 }
 
 /// When a run measures. All requests whose intended send time lies in the measured interval count,
@@ -244,6 +258,8 @@ pub struct InstancePlan {
     pub cores: usize,
     /// What its kernel costs.
     pub profile: Arc<CostProfile>,
+    /// Segmentation and receive offload of its interfaces (TSO, GRO; `ethtool -k`).
+    pub offloads: bool,
     /// Index of the subnet of its primary interface.
     pub subnet: usize,
     /// Indices of the security groups of its primary interface.
@@ -321,6 +337,8 @@ pub struct FargatePlan {
     pub cores: usize,
     /// What the guest kernel costs.
     pub profile: Arc<CostProfile>,
+    /// Segmentation and receive offload of its interfaces (TSO, GRO; `ethtool -k`).
+    pub offloads: bool,
     /// Bandwidth of the task.
     pub bandwidth: BandwidthPlan,
 }
@@ -334,6 +352,8 @@ pub struct HostPlan {
     pub cores: usize,
     /// What its kernel costs; the ideal profile costs nothing.
     pub profile: Arc<CostProfile>,
+    /// Segmentation and receive offload of its interfaces (TSO, GRO; `ethtool -k`).
+    pub offloads: bool,
     /// Where it is.
     pub location: HostLocation,
     /// Its private address; `None` for any free one. Of a machine outside the VPCs, its only one.

@@ -153,6 +153,11 @@ impl DropCounters {
         self.0[reason as usize] += 1;
     }
 
+    /// Counts `frames` at once.
+    pub fn count_many(&mut self, reason: DropReason, frames: usize) {
+        self.0[reason as usize] += frames as u64;
+    }
+
     /// Frames that `reason` took.
     #[must_use]
     pub fn get(&self, reason: DropReason) -> u64 {

@@ -105,6 +105,8 @@ pub struct Outcome {
     pub digest: u64,
     /// How many there were.
     pub events: u64,
+    /// Packets that travelled with others as one message.
+    pub in_trains: u64,
     /// What a capture has kept, by time.
     pub captured: Vec<CapturedPacket>,
     /// What threads have done. All else is the same for any number of them.
@@ -232,11 +234,13 @@ impl World {
             .iter()
             .for_each(|machine| machine.check_utilisation(self.times.stop));
         let mut drops = DropCounters::default();
+        let mut in_trains = 0;
         let mut captured = Vec::new();
         let mut notes = vec![ProbeNote::default(); self.probes.len()];
         let mut hops = HopTable::new(self.records.tags());
         for machine in machines {
             drops.merge(&machine.account.drops);
+            in_trains += machine.account.in_trains;
             hops.merge(machine.hops());
             captured.extend(machine.captured());
             let (theirs, seen) = machine.into_records();
@@ -271,6 +275,7 @@ impl World {
             frames,
             digest,
             events: stats.events,
+            in_trains,
             captured,
             threads,
         }

@@ -92,6 +92,7 @@ pub(super) fn fargate(
         FargatePlan {
             cores,
             profile,
+            offloads: true,
             bandwidth,
         },
         constants,

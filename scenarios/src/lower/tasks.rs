@@ -190,6 +190,7 @@ fn instances(capacity: &Capacity, scenario: &Scenario, sites: &mut Vec<Site>, ou
             instance_type: instance.name.clone(),
             cores: instance.vcpus as usize,
             profile: profile.clone(),
+            offloads: capacity.offloads,
             subnet,
             security_groups: capacity.security_groups.clone(),
             bandwidth: machine::allowances(capacity),

@@ -19,6 +19,7 @@ pub fn plan(imported: &Imported) -> Plan {
         })
     };
     Plan {
+        trains: true,
         region: imported.region.clone(),
         instances: Vec::new(),
         tasks: Vec::new(),

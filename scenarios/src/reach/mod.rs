@@ -130,6 +130,7 @@ fn internet() -> HostPlan {
         name: names::INTERNET.to_owned(),
         cores: 1,
         profile: Arc::new(CostProfile::ideal()),
+        offloads: false,
         location: HostLocation::Internet,
         address: None,
         public_address: PublicAddress::None,

@@ -66,6 +66,8 @@ pub struct Capacity {
     pub trunking: bool,
     /// Name of a cost profile.
     pub kernel_profile: String,
+    /// Segmentation and receive offload.
+    pub offloads: bool,
     /// Docker's `userland-proxy`.
     pub userland_proxy: bool,
     /// Docker's `icc`.
@@ -176,6 +178,8 @@ pub struct Client {
     pub instance_type: Option<InstanceType>,
     /// Name of a cost profile: `ideal` for an ideal machine.
     pub kernel_profile: String,
+    /// Segmentation and receive offload.
+    pub offloads: bool,
     /// Its security groups; `None` for a machine whose traffic nothing filters.
     pub security_groups: Option<Vec<usize>>,
     /// Ports that it answers at without a workload.

@@ -1,6 +1,7 @@
 //! What an event may do to the future.
 
 use super::{EntityId, EventQueue, PartitionId};
+use crate::digest::Digest;
 use crate::queue::{EventKey, SourceId};
 use crate::time::{SimDuration, SimTime};
 
@@ -66,6 +67,24 @@ pub struct Context<'a, E, M> {
     pub(super) outbox: &'a mut Vec<Outgoing<M>>,
     /// For this partition, as soon as the event has been handled.
     pub(super) loopback: &'a mut Vec<(EventKey, M)>,
+    /// What the present event is known by.
+    pub(super) key: EventKey,
+    /// The events of the run so far.
+    pub(super) progress: Progress<'a>,
+}
+
+/// The events of a partition that happened, and how many more may.
+pub(super) struct Progress<'a> {
+    pub(super) digest: &'a mut Digest,
+    /// How many events there have been at the present instant.
+    pub(super) at_this_instant: &'a mut u64,
+    /// How many there may be.
+    pub(super) most_at_one_instant: u64,
+    /// Events of this window, and their bound.
+    pub(super) events: u64,
+    pub(super) budget: u64,
+    /// The end of the window.
+    pub(super) end: SimTime,
 }
 
 impl<E: Copy, M> Context<'_, E, M> {
@@ -90,6 +109,60 @@ impl<E: Copy, M> Context<'_, E, M> {
         self.lookahead
     }
 
+    /// What the present event is known by.
+    #[must_use]
+    #[inline]
+    pub const fn key(&self) -> EventKey {
+        self.key
+    }
+
+    /// Notes that an event happens now.
+    #[inline]
+    pub(super) fn begin(&mut self, key: EventKey, code: u64) {
+        let progress = &mut self.progress;
+        if key.at == self.now {
+            *progress.at_this_instant += 1;
+        } else {
+            *progress.at_this_instant = 1;
+            self.now = key.at;
+        }
+        self.key = key;
+        progress.digest.update(key.at.as_ps());
+        progress
+            .digest
+            .update((key.source.index() as u64) << 32 | u64::from(key.seq));
+        progress.digest.update(code);
+        progress.events += 1;
+    }
+
+    /// Goes on to the event with `key` and `code` without a detour through the queue, if that is what
+    /// would happen next; if not, the event is to be put back with [`Context::put_back`]. It makes no
+    /// difference to anything but speed: what stands for a run of events, such as the packets of a
+    /// train, may handle one after another as long as nothing else comes between.
+    #[must_use]
+    #[inline]
+    pub fn goes_on(&mut self, key: EventKey, code: u64) -> bool {
+        let progress = &self.progress;
+        let next = key.at < progress.end
+            && progress.events < progress.budget
+            && *progress.at_this_instant < progress.most_at_one_instant
+            && self.loopback.is_empty()
+            && self.queue.would_lead(key);
+        if next {
+            self.begin(key, code);
+        }
+        next
+    }
+
+    /// Schedules an event under a key that a message of this run or [`Context::send_run`] gave it.
+    ///
+    /// # Panics
+    /// If it is in the past.
+    #[inline]
+    pub fn put_back(&mut self, key: EventKey, event: E) {
+        self.queue.push(key, event);
+    }
+
     /// Schedules an event of this partition, caused by one of its entities.
     ///
     /// # Panics
@@ -98,6 +171,21 @@ impl<E: Copy, M> Context<'_, E, M> {
     pub fn schedule(&mut self, source: EntityId, at: SimTime, event: E) {
         let key = self.sources.key(source, at);
         self.queue.push(key, event);
+    }
+
+    /// Sends a message that stands for one event at each of these times, which must not decrease: as
+    /// if as many messages had been sent one after another. Their keys differ in time and in the
+    /// counter, which goes up by one from each to the next. The partition sees the first, and is to
+    /// go on with the others by [`Context::goes_on`].
+    ///
+    /// # Panics
+    /// If one would be there sooner than the lookahead allows, or there is none.
+    pub fn send_run(&mut self, source: EntityId, to: PartitionId, at: &[SimTime], message: M) {
+        assert!(at.is_sorted(), "the events of a run come in order");
+        self.send(source, to, at[0], message);
+        for at in &at[1..] {
+            self.sources.key(source, *at);
+        }
     }
 
     /// Sends a message to a partition, where it is an event at `at`.

@@ -1,6 +1,6 @@
 //! A partition with its queue, and its run through one window.
 
-use super::context::{Context, Outgoing, Sources};
+use super::context::{Context, Outgoing, Progress, Sources};
 use super::{EntityId, EventCode, EventQueue, Partition, PartitionId, StopReason};
 use crate::digest::Digest;
 use crate::queue::EventKey;
@@ -84,46 +84,43 @@ impl<P: Partition> Slot<P> {
             queue: &mut self.queue,
             outbox,
             loopback: &mut self.loopback,
+            key: EventKey::FIRST,
+            progress: Progress {
+                digest: &mut self.digest,
+                at_this_instant: &mut self.at_this_instant,
+                most_at_one_instant: window.max_events_at_one_instant,
+                events: 0,
+                budget: window.budget,
+                end: window.end,
+            },
         };
-        let mut outcome = Outcome {
-            events: 0,
-            livelock: None,
-        };
-        while outcome.events < window.budget {
+        let mut livelock = None;
+        while ctx.progress.events < window.budget {
             let Some((key, event)) = ctx.queue.pop_before(window.end) else {
                 break;
             };
-            if key.at == ctx.now {
-                self.at_this_instant += 1;
-            } else {
-                self.at_this_instant = 1;
-                ctx.now = key.at;
-            }
-            self.digest.update(key.at.as_ps());
-            self.digest
-                .update((key.source.index() as u64) << 32 | u64::from(key.seq));
-            self.digest.update(event.code());
+            ctx.begin(key, event.code());
             self.partition.handle(event, &mut ctx, worker);
-            outcome.events += 1;
             if !ctx.loopback.is_empty() {
                 for (key, message) in ctx.loopback.drain(..) {
                     let event = self.partition.accept(message, worker);
                     ctx.queue.push(key, event);
                 }
             }
-            if self.at_this_instant >= window.max_events_at_one_instant
+            if *ctx.progress.at_this_instant >= window.max_events_at_one_instant
                 && ctx.queue.peek_time() == Some(ctx.now)
             {
-                outcome.livelock = Some(StopReason::Livelock {
+                livelock = Some(StopReason::Livelock {
                     at: ctx.now,
                     partition: window.partition,
                 });
                 break;
             }
         }
+        let events = ctx.progress.events;
         self.now = ctx.now;
-        self.recent += outcome.events;
-        outcome
+        self.recent += events;
+        Outcome { events, livelock }
     }
 
     /// The time of the next event, or never.

@@ -73,6 +73,7 @@ pub(super) fn build(
                 cores: f.cores,
                 profile: &f.profile,
                 bandwidth,
+                offloads: f.offloads,
             };
             micro_vms.insert(task.name.clone(), builders.len());
             builders.push(factory.machine(&task.name, builders.len(), &shape));
@@ -133,6 +134,7 @@ struct Shape<'a> {
     cores: usize,
     profile: &'a Arc<CostProfile>,
     bandwidth: Option<BandwidthPlan>,
+    offloads: bool,
 }
 
 impl Factory<'_> {
@@ -147,6 +149,7 @@ impl Factory<'_> {
             cores: instance.cores,
             profile: &instance.profile,
             bandwidth,
+            offloads: instance.offloads,
         };
         let mut builder = self.machine(&instance.name, index, &shape);
         let mut spec = self.eni(interface, bandwidth);
@@ -184,6 +187,7 @@ impl Factory<'_> {
                 internet: b.internet.filter(|_| inside),
                 ..b
             }),
+            offloads: host.offloads,
         };
         let mut builder = self.machine(&host.name, index, &shape);
         let mut spec = self.eni(interface, *bandwidth);
@@ -226,6 +230,7 @@ impl Factory<'_> {
             cores: 1,
             profile,
             bandwidth,
+            offloads: false,
         };
         let mut builder = self.machine(name, index, &shape);
         let mut spec = self.eni(interface, bandwidth);
@@ -239,7 +244,7 @@ impl Factory<'_> {
             records: self.records.clone(),
             ..Account::default()
         };
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             name.to_owned(),
             shape.cores,
             shape.profile.clone(),
@@ -247,6 +252,9 @@ impl Factory<'_> {
             self.fabric.clone(),
             account,
         );
+        machine.offloads = shape.offloads;
+        machine.peers_offload = self.plan.offloads();
+        machine.sends_trains = self.plan.trains;
         MachineBuilder::new(machine, index, self.streams, idle_tag(self.plan))
     }
 

@@ -9,6 +9,7 @@ use sim_core::{SimDuration, SimTime};
 
 use crate::frame::Frame;
 use crate::ids::{AppId, BridgeId, BridgePortId, ConnId, EniId, IfaceId, NetnsId};
+use crate::offload::TrainSlot;
 
 /// Frames that one round takes before a waiting program gets its turn.
 /// Source: Linux, `NAPI_POLL_WEIGHT` (specified).
@@ -27,13 +28,22 @@ pub enum Ingress {
     Bridge(BridgeId, BridgePortId),
 }
 
+/// A packet in a receive ring.
+#[derive(Debug)]
+pub enum Descriptor {
+    /// One that came alone.
+    Packet(Frame),
+    /// One of a train, by its number.
+    OfTrain(TrainSlot, usize),
+}
+
 /// One unit of work in softirq context.
 #[derive(Debug)]
 pub enum Softirq {
     /// A frame that crossed into another namespace.
     Backlog(Ingress, Frame),
-    /// A frame from the receive ring of an interface, and when it came.
-    Ring(EniId, Frame, SimTime),
+    /// A packet from the receive ring of an interface, and when it came.
+    Ring(EniId, Descriptor, SimTime),
     /// A connection that may send again.
     Poll(NetnsId, ConnId),
 }
@@ -78,7 +88,7 @@ pub enum Work {
 /// The queues and the clock of one core.
 #[derive(Debug, Default)]
 pub struct Core {
-    ring: VecDeque<(EniId, Frame, SimTime)>,
+    ring: VecDeque<(EniId, Descriptor, SimTime)>,
     backlog: VecDeque<(Ingress, Frame)>,
     polls: VecDeque<(NetnsId, ConnId)>,
     runnable: VecDeque<Runnable>,
@@ -100,9 +110,9 @@ pub struct Core {
 }
 
 impl Core {
-    /// Puts a frame from a receive ring in the queue. The ring's own bound is its owner's.
-    pub fn push_ring(&mut self, eni: EniId, frame: Frame, now: SimTime) {
-        self.ring.push_back((eni, frame, now));
+    /// Puts a packet from a receive ring in the queue. The ring's own bound is its owner's.
+    pub fn push_ring(&mut self, eni: EniId, packet: Descriptor, now: SimTime) {
+        self.ring.push_back((eni, packet, now));
     }
 
     /// Puts a frame in the backlog; gives it back when that is full.
@@ -144,6 +154,13 @@ impl Core {
         self.ring.len() + self.backlog.len()
     }
 
+    /// Packets that those are.
+    #[must_use]
+    pub fn packets(&self) -> usize {
+        let backlog = self.backlog.iter().map(|(_, frame)| frame.packets());
+        self.ring.len() + backlog.sum::<usize>()
+    }
+
     /// Whether softirq work waits.
     #[must_use]
     pub fn has_softirq(&self) -> bool {
@@ -162,12 +179,17 @@ impl Core {
         if let Some((ingress, frame)) = self.backlog.pop_front() {
             return Some(Softirq::Backlog(ingress, frame));
         }
-        if let Some((eni, frame, since)) = self.ring.pop_front() {
-            return Some(Softirq::Ring(eni, frame, since));
+        if let Some((eni, packet, since)) = self.ring.pop_front() {
+            return Some(Softirq::Ring(eni, packet, since));
         }
         self.polls
             .pop_front()
             .map(|(netns, conn)| Softirq::Poll(netns, conn))
+    }
+
+    /// The next packet of a receive ring.
+    pub fn pop_ring(&mut self) -> Option<(EniId, Descriptor, SimTime)> {
+        self.ring.pop_front()
     }
 
     /// The next frame that crossed into another namespace.

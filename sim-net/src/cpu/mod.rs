@@ -6,5 +6,5 @@ mod meter;
 pub mod rss;
 
 pub use self::component::{Component, HopCell, HopTable};
-pub use self::core::{BACKLOG, Core, Ingress, ROUND, Slice, Softirq, Work};
+pub use self::core::{BACKLOG, Core, Descriptor, Ingress, ROUND, Slice, Softirq, Work};
 pub use self::meter::Meter;

@@ -7,7 +7,7 @@ use super::internet::InternetLimit;
 use super::packet_rate::{PacketBucket, PacketRatePlan};
 use super::queue::Queue;
 use super::shaper::{Shaper, ShaperPlan};
-use crate::frame::Frame;
+use crate::frame::PacketView;
 use crate::verdict::DropReason;
 
 /// What limits a machine's rate. It settles which octets count and which reason a full queue has.
@@ -167,10 +167,10 @@ impl Allowance {
 
     /// The octets of a frame that count.
     #[must_use]
-    pub fn counted(&self, frame: &Frame) -> ByteSize {
+    pub fn counted(&self, packet: &PacketView<'_>) -> ByteSize {
         let octets = match self.medium {
-            Medium::Allowance => frame.frame_len(),
-            Medium::Link => frame.wire_len(),
+            Medium::Allowance => packet.frame_len(),
+            Medium::Link => packet.wire_len(),
         };
         ByteSize::from_bytes(octets as u64)
     }

@@ -12,7 +12,7 @@ use super::policy::{AutoTracking, Decision, Policy};
 use super::queue::{Queue, QueueLimit};
 use super::shaper::Shaper;
 use super::tracking::TrackingTimeouts;
-use crate::frame::{Frame, Mac};
+use crate::frame::{Frame, Mac, PacketView};
 use crate::headers::{self, FiveTuple};
 use crate::verdict::DropReason;
 use crate::vpc::{Direction, EniRules, IMDS, RESOLVER, defaults};
@@ -195,6 +195,16 @@ impl Eni {
         now: SimTime,
         frame: &Frame,
     ) -> EgressOutcome {
+        self.egress_packet(allowance, now, &PacketView::of(frame))
+    }
+
+    /// The same for a packet that need not be a frame of its own.
+    pub fn egress_packet(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        frame: &PacketView<'_>,
+    ) -> EgressOutcome {
         let flow = match self.check_egress(allowance, now, frame) {
             Ok(flow) => flow,
             Err(reason) => return EgressOutcome::Drop(reason),
@@ -221,6 +231,25 @@ impl Eni {
         self.transmit(allowance, now, size)
     }
 
+    /// The same for a packet that has the header of one that was offered at this time and not dropped:
+    /// its security groups would say the same.
+    pub fn egress_again(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        packet: &PacketView<'_>,
+    ) -> EgressOutcome {
+        let dst = headers::dst_addr(packet.header);
+        let to_amazon = self.amazon.is_some_and(|amazon| amazon.leads_to(dst));
+        let plain = self.flow_limit.is_none() && !to_amazon && !packet.meta.internet;
+        if plain && packet.len <= self.mtu {
+            let size = allowance.counted(packet);
+            self.transmit(allowance, now, size)
+        } else {
+            self.egress_packet(allowance, now, packet)
+        }
+    }
+
     /// Offers a frame again whose time has come after [`EgressOutcome::Hold`]. Never holds it
     /// again.
     pub fn release(
@@ -229,7 +258,7 @@ impl Eni {
         now: SimTime,
         frame: &Frame,
     ) -> EgressOutcome {
-        let size = allowance.counted(frame);
+        let size = allowance.counted(&PacketView::of(frame));
         self.transmit(allowance, now, size)
     }
 
@@ -249,10 +278,10 @@ impl Eni {
         &mut self,
         allowance: &mut Allowance,
         now: SimTime,
-        frame: &Frame,
+        frame: &PacketView<'_>,
     ) -> Result<FiveTuple, DropReason> {
-        let tuple = headers::five_tuple(&frame.data).ok_or(DropReason::Malformed)?;
-        if frame.packet_len() > self.mtu {
+        let tuple = headers::five_tuple(frame.header).ok_or(DropReason::Malformed)?;
+        if frame.len > self.mtu {
             return Err(DropReason::TooBig);
         }
         if self.source_dest_check && *tuple.src.ip() != self.addr {
@@ -277,6 +306,16 @@ impl Eni {
         now: SimTime,
         frame: &Frame,
     ) -> IngressOutcome {
+        self.ingress_packet(allowance, now, &PacketView::of(frame))
+    }
+
+    /// The same for a packet that need not be a frame of its own.
+    pub fn ingress_packet(
+        &mut self,
+        allowance: &mut Allowance,
+        now: SimTime,
+        frame: &PacketView<'_>,
+    ) -> IngressOutcome {
         let passed = self.check_ingress(allowance, now, frame).and_then(|()| {
             let size = allowance.counted(frame);
             if frame.meta.internet {
@@ -295,9 +334,9 @@ impl Eni {
         &mut self,
         allowance: &mut Allowance,
         now: SimTime,
-        frame: &Frame,
+        frame: &PacketView<'_>,
     ) -> Result<(), DropReason> {
-        let tuple = headers::five_tuple(&frame.data).ok_or(DropReason::Malformed)?;
+        let tuple = headers::five_tuple(frame.header).ok_or(DropReason::Malformed)?;
         if self.source_dest_check && *tuple.dst.ip() != self.addr {
             return Err(DropReason::DestinationCheck);
         }
@@ -312,14 +351,14 @@ impl Eni {
         allowance: &mut Allowance,
         direction: Direction,
         now: SimTime,
-        frame: &Frame,
+        frame: &PacketView<'_>,
         tuple: &FiveTuple,
     ) -> Result<(), DropReason> {
         let Some(policy) = &mut self.policy else {
             return Ok(());
         };
         let tracked = allowance.connections();
-        match policy.admit(direction, &frame.data, tuple, now, tracked) {
+        match policy.admit(direction, frame.header, tuple, now, tracked) {
             Decision::Full(_) => Err(DropReason::ConntrackAllowance),
             Decision::Denied => Err(match direction {
                 Direction::Egress => DropReason::SecurityGroupEgress,

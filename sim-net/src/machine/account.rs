@@ -9,10 +9,12 @@ use super::probes::ProbeNotes;
 use super::record::{Records, WorkloadRecord};
 use crate::frame::{Frame, Mac};
 use crate::ids::{EniId, FlowTag};
+use crate::offload;
 use crate::verdict::{DropCounters, DropReason};
 
 /// Frames of a run. Every frame that a stack or kernel makes is sent; a flooded copy counts as one
-/// more.
+/// more. A super-frame counts as the packets that it is on a wire, also where it never meets one,
+/// so that counts compare between machines with offloads and without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameCounts {
     /// Made.
@@ -114,6 +116,8 @@ pub struct Account {
     pub sent: u64,
     /// Frames taken by a stack.
     pub delivered: u64,
+    /// Packets that arrived with others, as a train.
+    pub in_trains: u64,
     /// Frames dropped.
     pub drops: DropCounters,
     /// The records of workloads. Tags beyond them are those of probes.
@@ -126,18 +130,23 @@ pub struct Account {
 
 impl Account {
     /// A stack or kernel has made a frame.
-    pub fn sent(&mut self, _frame: &Frame) {
-        self.sent += 1;
+    pub fn sent(&mut self, frame: &Frame) {
+        self.sent += frame.packets() as u64;
     }
 
     /// A frame was dropped.
     pub fn dropped(&mut self, now: SimTime, frame: &Frame, reason: DropReason) {
-        self.drops.count(reason);
+        self.drops.count_many(reason, frame.packets());
         if let Some(probe) = self.probe(frame.meta.tag) {
             self.probes.dropped(probe, now, frame, reason);
         }
         if let Some(captured) = &mut self.captured {
-            captured.push(captured_packet(now, "dropped", frame, Some(reason)));
+            for index in 0..frame.packets() {
+                let mut packet = captured_packet(now, "dropped", frame, Some(reason));
+                packet.packet.clear();
+                offload::cut(frame, index, &mut packet.packet);
+                captured.push(packet);
+            }
         }
     }
 

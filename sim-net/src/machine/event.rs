@@ -4,6 +4,7 @@ use sim_core::EventCode;
 
 use crate::frame::{Frame, FrameSlot};
 use crate::ids::{AppId, ConnId, CoreId, EniId, NetnsId};
+use crate::offload::{Train, TrainSlot};
 use crate::stack::SocketEvent;
 
 /// An event of one machine. Small and `Copy`: frames wait in the machine's store.
@@ -15,6 +16,13 @@ pub enum Event {
         eni: EniId,
         /// The frame.
         frame: FrameSlot,
+    },
+    /// The next packet of a train has crossed the fabric.
+    ArriveTrain {
+        /// The interface that it is for.
+        eni: EniId,
+        /// The train.
+        train: TrainSlot,
     },
     /// A frame has passed the interface's inbound limits.
     Ring {
@@ -72,7 +80,8 @@ impl EventCode for Event {
     fn code(&self) -> u64 {
         // A frame's slot is left out: which one is free is of no consequence to the world.
         let (kind, a, b) = match *self {
-            Self::Arrive { eni, .. } => (1, eni.index(), 0),
+            // A packet of a train is no other event than one that came alone.
+            Self::Arrive { eni, .. } | Self::ArriveTrain { eni, .. } => (1, eni.index(), 0),
             Self::Ring { eni, .. } => (2, eni.index(), 0),
             Self::Core { core } => (3, core.index(), 0),
             Self::Transmit { eni, .. } => (4, eni.index(), 0),
@@ -86,11 +95,20 @@ impl EventCode for Event {
     }
 }
 
-/// A frame on its way through the fabric to another machine.
+/// What is on its way through the fabric to another machine.
 #[derive(Debug)]
 pub struct Message {
     /// The interface that it is for.
     pub eni: EniId,
-    /// The frame.
-    pub frame: Frame,
+    /// The frame or frames.
+    pub load: Load,
+}
+
+/// What a message carries.
+#[derive(Debug)]
+pub enum Load {
+    /// One packet.
+    Packet(Frame),
+    /// Several packets of one super-frame.
+    Train(Train),
 }

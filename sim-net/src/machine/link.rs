@@ -3,7 +3,7 @@
 use sim_core::SimTime;
 
 use super::path::Hop;
-use super::{Env, Event, Machine, Message};
+use super::{Env, Event, Load, Machine, Message};
 use crate::cost::{Charge, Primitive};
 use crate::cpu::{Component, Ingress, rss};
 use crate::eni::EgressOutcome;
@@ -14,6 +14,7 @@ use crate::kernel::bridge::BridgeDecision;
 use crate::kernel::icmp::Unreachable;
 use crate::kernel::netfilter::{NfVerdict, PacketContext, PacketState};
 use crate::kernel::netns::{IfaceKind, Netns, PortEnd};
+use crate::offload;
 use crate::verdict::DropReason;
 use crate::vpc::Transit;
 
@@ -27,7 +28,7 @@ impl Machine {
         mut frame: Frame,
     ) {
         let iface = &self.netns[netns].ifaces[hop.iface];
-        if frame.packet_len() > iface.mtu {
+        if frame.largest_packet() > iface.mtu {
             return self.drop_frame(env, frame, DropReason::TooBig);
         }
         frame.meta.src_mac = iface.mac;
@@ -220,13 +221,14 @@ impl Machine {
                 .order
                 .admit(rss::hash_packet(&frame.data), at);
         }
-        self.enis[eni].counts.offered += 1;
+        let packets = frame.packets() as u64;
+        self.enis[eni].counts.offered += packets;
         if at == env.ctx.now() {
             return self.offer(env, eni, frame);
         }
         let device = &mut self.enis[eni];
         device.handed_over += frame.wire_len() as u64;
-        device.handed_over_frames += 1;
+        device.handed_over_frames += packets;
         device.handed_over_until = device.handed_over_until.max(at);
         let core = self
             .meter
@@ -240,23 +242,45 @@ impl Machine {
     pub(super) fn on_transmit(&mut self, env: &mut Env<'_, '_>, eni: EniId, slot: FrameSlot) {
         let frame = self.frames.take(slot);
         self.enis[eni].handed_over -= frame.wire_len() as u64;
-        self.enis[eni].handed_over_frames -= 1;
+        self.enis[eni].handed_over_frames -= frame.packets() as u64;
         self.offer(env, eni, frame);
     }
 
-    /// Offers a frame to an interface's queue, and through it to the fabric.
-    pub(super) fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
-        let device = &mut self.enis[eni];
-        // Nobody else asks for the path this early.
-        if self.allowance.limits_internet() && headers::is_ipv4(&frame.data) {
-            let dst = headers::dst_addr(&frame.data);
-            let dst = device.eni.resolve(frame.meta.next_hop, dst);
-            frame.meta.internet = device.port.leads_outside(&self.fabric, dst);
+    /// Offers a frame to an interface's queue, cut into packets, and through it to the fabric.
+    pub(super) fn offer(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
+        let packets = frame.packets();
+        if packets == 1 {
+            return self.offer_packet(env, eni, frame);
         }
+        // A FIN makes the last packet another than the others.
+        if self.sends_trains && headers::tcp_flags(&frame.data).is_some_and(|flags| !flags.fin) {
+            return self.offer_train(env, eni, frame);
+        }
+        for index in 0..packets {
+            let packet = offload::packet(&frame, index, &mut env.worker.frames);
+            self.offer_packet(env, eni, packet);
+        }
+        env.worker.frames.give(frame);
+    }
+
+    fn offer_packet(&mut self, env: &mut Env<'_, '_>, eni: EniId, mut frame: Frame) {
+        self.look_outside(eni, &mut frame);
+        let device = &mut self.enis[eni];
         let outcome = device
             .eni
             .egress(&mut self.allowance, env.ctx.now(), &frame);
         self.leave(env, eni, frame, outcome);
+    }
+
+    /// Notes whether a frame will pass an internet gateway, where that has a limit. Nobody else asks
+    /// for the path this early.
+    pub(super) fn look_outside(&mut self, eni: EniId, frame: &mut Frame) {
+        if self.allowance.limits_internet() && headers::is_ipv4(&frame.data) {
+            let device = &mut self.enis[eni];
+            let dst = headers::dst_addr(&frame.data);
+            let dst = device.eni.resolve(frame.meta.next_hop, dst);
+            frame.meta.internet = device.port.leads_outside(&self.fabric, dst);
+        }
     }
 
     /// Offers a frame again that the single-flow limit has held.
@@ -270,7 +294,13 @@ impl Machine {
         self.leave(env, eni, frame, outcome);
     }
 
-    fn leave(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame, outcome: EgressOutcome) {
+    pub(super) fn leave(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        eni: EniId,
+        frame: Frame,
+        outcome: EgressOutcome,
+    ) {
         let now = env.ctx.now();
         let device = &mut self.enis[eni];
         match outcome {
@@ -318,8 +348,9 @@ impl Machine {
                     .hops
                     .add(frame.meta.tag, Component::Fabric, arrival - at);
                 let entity = self.eni_entity(eni);
-                env.ctx
-                    .send(entity, machine, arrival, Message { eni: to, frame });
+                let load = Load::Packet(frame);
+                let message = Message { eni: to, load };
+                env.ctx.send(entity, machine, arrival, message);
             }
             Transit::Drop(reason) => {
                 device.counts.dropped_out += 1;

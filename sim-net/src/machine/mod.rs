@@ -16,13 +16,14 @@ mod probes;
 mod record;
 mod run;
 mod sockets;
+mod trains;
 
 use std::sync::Arc;
 
 use sim_core::{Context, EntityId, IndexVec, SimTime};
 
 pub use self::account::{Account, CapturedPacket, ErrorKind, FrameCounts, LinkCounts};
-pub use self::event::{Event, Message};
+pub use self::event::{Event, Load, Message};
 pub use self::order::FlowOrder;
 pub use self::probes::{ProbeNote, ProbeNotes, ProbeResult};
 pub use self::record::{Interval, Records, WorkloadRecord};
@@ -33,6 +34,7 @@ use crate::eni::{Allowance, Eni};
 use crate::frame::{Frame, FrameStore};
 use crate::ids::{AppId, BridgeId, ConnId, CoreId, EniId, NetnsId};
 use crate::kernel::netns::{BridgeDevice, Netns};
+use crate::offload::{Gro, TrainStore};
 use crate::stack::{SocketEvent, StackWorker};
 use crate::verdict::DropReason;
 use crate::vpc::{Fabric, FabricPort, NatTable};
@@ -110,13 +112,25 @@ pub struct Machine {
     pub nat: Option<Box<NatTable>>,
     /// Counters and records.
     pub account: Account,
+    /// Whether stacks leave segmentation to interfaces (TSO), and what is received is put together
+    /// (GRO).
+    pub offloads: bool,
+    /// Whether any machine of the world does, so that acknowledgements may stand for many segments.
+    pub peers_offload: bool,
+    /// Whether packets of one super-frame travel as one message. It makes no difference to any of
+    /// them.
+    pub sends_trains: bool,
     /// The interval in which time is accounted to components.
     pub measured: (SimTime, SimTime),
     meter: Meter,
     frames: FrameStore,
+    trains: TrainStore,
     emitted: Vec<Frame>,
     happened: Vec<SocketEvent>,
     flood_ports: Vec<crate::ids::BridgePortId>,
+    gro: Gro,
+    /// What a poll of a receive ring hands on; kept for its room.
+    received: Vec<(EniId, Frame)>,
 }
 
 /// What an event handler may use beside its machine.
@@ -150,12 +164,18 @@ impl Machine {
             fabric,
             nat: None,
             account,
+            offloads: false,
+            peers_offload: false,
+            sends_trains: true,
             measured: (SimTime::ZERO, SimTime::MAX),
             meter: Meter::new(profile, tags),
             frames: FrameStore::default(),
+            trains: TrainStore::default(),
             emitted: Vec::new(),
             happened: Vec::new(),
             flood_ports: Vec::new(),
+            gro: Gro::default(),
+            received: Vec::new(),
         }
     }
 
@@ -165,11 +185,11 @@ impl Machine {
         &self.meter.hops
     }
 
-    /// Frames that wait in a queue or for an event.
+    /// Packets that wait in a queue or for an event.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        let queued: usize = self.cores.iter().map(Core::frames).sum();
-        (queued + self.frames.len()) as u64
+        let queued: usize = self.cores.iter().map(Core::packets).sum();
+        (queued + self.frames.len() + self.trains.arriving()) as u64
     }
 
     /// The program `app` may be started with this entity as the source of its first event.

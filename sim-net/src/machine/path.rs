@@ -92,7 +92,8 @@ impl Machine {
             return Some(frame);
         };
         let (len, ttl) = (frame.packet_len(), headers::ttl(&frame.data));
-        let fits = |out: IfaceId| ttl > 1 && len <= ifaces[out].mtu;
+        let largest = frame.largest_packet();
+        let fits = |out: IfaceId| ttl > 1 && largest <= ifaces[out].mtu;
         let now = env.ctx.now();
         let meter = &mut self.meter;
         let Some(out) = netfilter.forward_again(&mut frame.data, iface, now, fits, meter) else {
@@ -132,7 +133,7 @@ impl Machine {
             return self.drop_frame(env, frame, DropReason::TtlExceeded);
         }
         let mtu = self.netns[netns].ifaces[hop.iface].mtu;
-        if frame.packet_len() > mtu {
+        if frame.largest_packet() > mtu {
             self.icmp_error(env, netns, &frame, Unreachable::FragmentationNeeded(mtu));
             return self.drop_frame(env, frame, DropReason::TooBig);
         }

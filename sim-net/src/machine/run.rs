@@ -2,10 +2,11 @@
 
 use sim_core::{Context, Partition, SimDuration, SimTime};
 
-use super::{Env, Event, Machine, Message};
+use super::{Env, Event, Load, Machine, Message};
 use crate::app::{AppEvent, Os};
 use crate::cost::{Charge, Primitive};
-use crate::cpu::{Component, ROUND, Softirq, Work, rss};
+use crate::cpu::{Component, Descriptor, ROUND, Softirq, Work, rss};
+use crate::eni::IngressOutcome;
 use crate::frame::{Frame, FrameSlot};
 use crate::headers;
 use crate::ids::{AppId, CoreId, EniId, FlowTag};
@@ -32,12 +33,10 @@ impl Partition for Machine {
         worker: &mut StackWorker,
     ) {
         let env = &mut Env { ctx, worker };
-        let (start, end) = self.measured;
-        self.meter
-            .hops
-            .measure(start <= env.ctx.now() && env.ctx.now() < end);
+        self.measure_at(env.ctx.now());
         match event {
             Event::Arrive { eni, frame } => self.on_arrive(env, eni, frame),
+            Event::ArriveTrain { eni, train } => self.on_arrive_train(env, eni, train),
             Event::Ring { eni, frame } => {
                 let frame = self.frames.take(frame);
                 self.on_ring(env, eni, frame);
@@ -56,40 +55,65 @@ impl Partition for Machine {
     }
 
     fn accept(&mut self, message: Message, _worker: &mut StackWorker) -> Event {
-        self.enis[message.eni].counts.arrived += 1;
-        Event::Arrive {
-            eni: message.eni,
-            frame: self.frames.put(message.frame),
+        let Message { eni, load } = message;
+        match load {
+            Load::Packet(frame) => {
+                self.enis[eni].counts.arrived += 1;
+                let frame = self.frames.put(frame);
+                Event::Arrive { eni, frame }
+            }
+            Load::Train(train) => {
+                let packets = train.arrivals.len() as u64;
+                self.enis[eni].counts.arrived += packets;
+                self.account.in_trains += packets;
+                let train = self.trains.put(train);
+                Event::ArriveTrain { eni, train }
+            }
         }
     }
 }
 
 impl Machine {
+    /// Time is accounted to components from here on if it is measured at `now`.
+    pub(super) fn measure_at(&mut self, now: SimTime) {
+        let (start, end) = self.measured;
+        self.meter.hops.measure(start <= now && now < end);
+    }
+
     fn on_arrive(&mut self, env: &mut Env<'_, '_>, eni: EniId, slot: FrameSlot) {
         let now = env.ctx.now();
-        let mut frame = self.frames.take(slot);
+        let frame = self.frames.take(slot);
         match self.enis[eni].eni.ingress(&mut self.allowance, now, &frame) {
-            crate::eni::IngressOutcome::Arrive(at) => {
-                let src = headers::src_addr(&frame.data);
-                if let Some(hops) = self.enis[eni].eni.ttl_from(src) {
-                    headers::set_ttl(&mut frame.data, hops);
-                }
-                self.meter
-                    .hops
-                    .add(frame.meta.tag, Component::RxQueue, at - now);
-                let at = at + self.virtio_delay(eni, Primitive::VirtioReceive, frame.meta.tag);
-                if at == now {
-                    self.on_ring(env, eni, frame);
-                } else {
-                    let frame = self.frames.put(frame);
-                    env.ctx
-                        .schedule(self.eni_entity(eni), at, Event::Ring { eni, frame });
-                }
-            }
-            crate::eni::IngressOutcome::Drop(reason) => {
+            IngressOutcome::Arrive(at) => self.let_in(env, eni, frame, at),
+            IngressOutcome::Drop(reason) => {
                 self.enis[eni].counts.dropped_in += 1;
                 self.drop_frame(env, frame, reason);
             }
+        }
+    }
+
+    /// A frame has passed the interface's inbound limits, or will have at `at`.
+    pub(super) fn let_in(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        eni: EniId,
+        mut frame: Frame,
+        at: SimTime,
+    ) {
+        let now = env.ctx.now();
+        let src = headers::src_addr(&frame.data);
+        if let Some(hops) = self.enis[eni].eni.ttl_from(src) {
+            headers::set_ttl(&mut frame.data, hops);
+        }
+        let tag = frame.meta.tag;
+        self.meter.hops.add(tag, Component::RxQueue, at - now);
+        let at = at + self.virtio_delay(eni, Primitive::VirtioReceive, tag);
+        if at == now {
+            self.on_ring(env, eni, frame);
+        } else {
+            let frame = self.frames.put(frame);
+            env.ctx
+                .schedule(self.eni_entity(eni), at, Event::Ring { eni, frame });
         }
     }
 
@@ -97,18 +121,33 @@ impl Machine {
         if self.nat.is_some() {
             return self.translate(env, eni, frame);
         }
-        let now = env.ctx.now();
-        let core = self.receive_core(&frame);
-        let device = &mut self.enis[eni];
-        if device.in_ring[core] >= RX_RING {
-            device.counts.dropped_in += 1;
+        let core = self.receive_core(|| rss::hash_packet(&frame.data));
+        if !self.ring_has_room(eni, core) {
+            self.enis[eni].counts.dropped_in += 1;
             self.drop_frame(env, frame, DropReason::RxRingFull);
             return;
         }
+        self.capture(env.ctx.now(), eni, &frame, None);
+        let tag = frame.meta.tag;
+        self.push_ring(env, (eni, core), Descriptor::Packet(frame), tag);
+    }
+
+    pub(super) fn ring_has_room(&self, eni: EniId, core: CoreId) -> bool {
+        self.enis[eni].in_ring[core] < RX_RING
+    }
+
+    /// Puts a packet into the receive ring of a core, which has room.
+    pub(super) fn push_ring(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        (eni, core): (EniId, CoreId),
+        packet: Descriptor,
+        tag: FlowTag,
+    ) {
+        let now = env.ctx.now();
+        let device = &mut self.enis[eni];
         device.in_ring[core] += 1;
         device.counts.received += 1;
-        self.capture(now, eni, &frame, None);
-        let tag = frame.meta.tag;
         // Without work in softirq context the frame waits for an interrupt; otherwise the round
         // that goes on, or is about to, will find it.
         let waiting = self.cores[core].has_softirq();
@@ -117,7 +156,7 @@ impl Machine {
             delay = self.meter.latency_of(Primitive::InterruptDelay);
             self.meter.hops.add(tag, Component::Interrupt, delay);
         }
-        self.cores[core].push_ring(eni, frame, now + delay);
+        self.cores[core].push_ring(eni, packet, now + delay);
         if !waiting {
             self.kick(env, core, now + delay);
         }
@@ -138,12 +177,12 @@ impl Machine {
         delay
     }
 
-    /// The core whose receive ring a frame's flow goes to.
-    fn receive_core(&self, frame: &Frame) -> CoreId {
+    /// The core whose receive ring a flow with this hash goes to.
+    pub(super) fn receive_core(&self, hash: impl FnOnce() -> u32) -> CoreId {
         if self.cores.len() == 1 {
             return CoreId::new(0);
         }
-        CoreId::new(rss::hash_packet(&frame.data) as usize % self.cores.len())
+        CoreId::new(hash() as usize % self.cores.len())
     }
 
     /// Has `core` look for work at `at`, or as soon after as its present pass ends.
@@ -209,14 +248,16 @@ impl Machine {
         }
     }
 
-    /// One round of softirq work: at most [`ROUND`] frames, each carried to its end.
+    /// One round of softirq work: at most [`ROUND`] frames, each carried to its end. Of a receive
+    /// ring that are packets.
     fn softirq_round(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
-        for _ in 0..ROUND {
+        let mut left = ROUND;
+        while left > 0 {
+            left -= 1;
             match self.cores[core].pop_softirq() {
                 None => break,
-                Some(Softirq::Ring(eni, frame, since)) => {
-                    self.enis[eni].in_ring[core] -= 1;
-                    self.receive_from_ring(env, eni, frame, since);
+                Some(Softirq::Ring(eni, packet, since)) => {
+                    left -= self.poll_ring(env, core, (eni, packet, since), left);
                 }
                 Some(Softirq::Backlog(ingress, frame)) => self.enter(env, ingress, frame),
                 Some(Softirq::Poll(netns, conn)) => self.poll_conn(env, netns, conn),
@@ -226,20 +267,92 @@ impl Machine {
         self.cores[core].end_round();
     }
 
-    fn receive_from_ring(
+    /// Polls the receive ring from this packet on, for at most `most` more where packets are put
+    /// together, and hands on what they were put together to. Says how many more there were.
+    ///
+    /// The driver pays for each packet, whatever comes after it for each frame. Source: Linux 6.18,
+    /// `net/core/gro.c`, `dev_gro_receive`, called by the driver's poll (specified).
+    fn poll_ring(
         &mut self,
         env: &mut Env<'_, '_>,
-        eni: EniId,
-        frame: Frame,
+        core: CoreId,
+        first: (EniId, Descriptor, SimTime),
+        most: usize,
+    ) -> usize {
+        if !self.offloads {
+            let (eni, packet, since) = first;
+            let frame = self.take_from_ring(env, (eni, core), packet, since);
+            self.receive(env, eni, frame);
+            return 0;
+        }
+        let mut more = 0;
+        let mut next = Some(first);
+        while let Some((eni, packet, since)) = next {
+            match packet {
+                Descriptor::Packet(_) => {
+                    let frame = self.take_from_ring(env, (eni, core), packet, since);
+                    let pool = &mut env.worker.frames;
+                    self.gro.receive(eni, frame, pool, &mut self.received);
+                }
+                Descriptor::OfTrain(slot, index) => {
+                    self.put_together(env, (eni, core), (slot, index), since);
+                }
+            }
+            if !self.received.is_empty() {
+                self.hand_on(env, core);
+            }
+            next = (more < most).then(|| self.cores[core].pop_ring()).flatten();
+            more += usize::from(next.is_some());
+        }
+        self.gro.flush(&mut self.received);
+        self.hand_on(env, core);
+        more
+    }
+
+    fn hand_on(&mut self, env: &mut Env<'_, '_>, core: CoreId) {
+        let mut received = std::mem::take(&mut self.received);
+        for (eni, frame) in received.drain(..) {
+            self.receive(env, eni, frame);
+            self.carry_on(env, core);
+        }
+        self.received = received;
+    }
+
+    /// The driver takes a packet from its receive ring.
+    fn take_from_ring(
+        &mut self,
+        env: &mut Env<'_, '_>,
+        at: (EniId, CoreId),
+        packet: Descriptor,
+        since: SimTime,
+    ) -> Frame {
+        let frame = match packet {
+            Descriptor::Packet(frame) => frame,
+            Descriptor::OfTrain(slot, index) => self.take_of_train(env, slot, index),
+        };
+        self.pay_for_packet(at, frame.meta.tag, frame.packet_len(), since);
+        frame
+    }
+
+    /// What the driver pays for a packet of a receive ring.
+    pub(super) fn pay_for_packet(
+        &mut self,
+        (eni, core): (EniId, CoreId),
+        tag: FlowTag,
+        len: usize,
         since: SimTime,
     ) {
-        self.meter.set_tag(frame.meta.tag);
+        self.enis[eni].in_ring[core] -= 1;
+        self.meter.set_tag(tag);
         let waited = self.meter.now().saturating_since(since);
-        self.meter
-            .hops
-            .add(frame.meta.tag, Component::CoreQueue, waited);
+        self.meter.hops.add(tag, Component::CoreQueue, waited);
+        self.meter.charge(Primitive::NicReceive, len);
+    }
+
+    /// A frame goes on from the driver to the namespace of its interface.
+    fn receive(&mut self, env: &mut Env<'_, '_>, eni: EniId, frame: Frame) {
+        self.meter.set_tag(frame.meta.tag);
         let netns = self.enis[eni].netns;
-        self.meter.charge(Primitive::NicReceive, frame.packet_len());
         let Some(iface) = self.netns[netns].iface_of(eni) else {
             self.drop_frame(env, frame, DropReason::NoRoute);
             return;

@@ -172,6 +172,8 @@ impl MachineBuilder {
         let seed = self.streams.stream(&entity, "stack").next_u64();
         let stack = Stack::new(StackConfig {
             seed,
+            offloads: self.machine.offloads,
+            peers_offload: self.machine.peers_offload,
             ..StackConfig::default()
         });
         self.machine.netns.push(Netns::new(name, stack))

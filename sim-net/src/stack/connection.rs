@@ -11,13 +11,14 @@
 
 mod handshake;
 mod settle;
+mod transmit;
 
 use std::net::SocketAddrV4;
 
 use sim_core::SimTime;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
-use smoltcp::time::Instant;
+use smoltcp::time::Duration;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::clock::Clock;
@@ -25,7 +26,6 @@ use super::demux::ConnKey;
 use super::event::ConnectionState;
 use super::loss_probe::LossProbe;
 use super::options::{Congestion, SendRoom, SocketOptions, StackConfig};
-use super::pattern;
 use super::receiver::Receiver;
 use super::segment::{self, PURE_ACK, Segment};
 use super::sender::Sender;
@@ -88,6 +88,11 @@ pub(super) struct Connection {
     probe: LossProbe,
     /// The window that the peer's last segment named, as it stands in the header.
     peer_window: u16,
+    /// One past the newest octet that the peer has named beyond a hole.
+    sacked_to: u32,
+    /// Segmentation offload, and peers with receive offload.
+    offloads: bool,
+    peers_offload: bool,
     /// The next timer, if nothing has happened since it was asked for.
     timer: Option<Option<SimTime>>,
 }
@@ -164,7 +169,8 @@ impl Connection {
             config.initial_window,
             options.mtu - HEADERS,
             &options,
-        );
+        )
+        .stretched(config.peers_offload);
         Self {
             id: who.id,
             owner: who.owner,
@@ -188,6 +194,9 @@ impl Connection {
             aborted: false,
             probe: LossProbe::new(config.tail_loss_probe),
             peer_window: 0,
+            sacked_to: 0,
+            offloads: config.offloads,
+            peers_offload: config.peers_offload,
             timer: None,
         }
     }
@@ -239,16 +248,14 @@ impl Connection {
     // --- what programs do ---
 
     pub(super) fn send(&mut self, bytes: usize, config: &StackConfig) -> usize {
-        let position = self.sender.written;
         let room = self.room();
         let socket = self.socket();
         let mut taken = 0;
         while taken < bytes.min(room) {
             let wanted = bytes.min(room) - taken;
-            let at = position + taken as u64;
+            // What the octets are is written when they are sent, see `Self::fill`.
             let copied = socket.send(|buffer| {
                 let len = buffer.len().min(wanted);
-                pattern::fill(&mut buffer[..len], at);
                 (len, len)
             });
             match copied {
@@ -256,7 +263,6 @@ impl Connection {
                 Ok(len) => taken += len,
             }
         }
-        self.sender.written += taken as u64;
         self.starved |= taken < bytes;
         self.timer = None;
         if taken > 0 && self.receiver.on_answer() {
@@ -354,7 +360,17 @@ impl Connection {
         if self.handshaking() {
             self.handshake(now, port, packet, segment, config, out);
         } else {
+            // What was put together of several segments is acknowledged at once: Linux, as above.
+            // smoltcp would wait, for it has seen one segment only.
+            let several = segment.payload > self.sender.mss && self.delays_acks;
+            if several {
+                self.socket().set_ack_delay(Some(Duration::ZERO));
+            }
             self.synchronized(now, port, packet, segment, out);
+            if several && !segment.has(segment::FIN) {
+                let delay = self.clock.lasting(config.delayed_ack);
+                self.socket().set_ack_delay(Some(delay));
+            }
         }
         if segment.payload > 0 && self.receiver.on_data() {
             self.delay_acks(config);
@@ -414,9 +430,18 @@ impl Connection {
             // The last acknowledgement is never delayed: nothing follows that could carry it.
             self.socket().set_ack_delay(None);
         }
-        let sack = segment.options && segment::Options::read(packet).sack;
+        let options = match segment.options {
+            true => segment::Options::read(packet),
+            false => segment::Options::default(),
+        };
+        let sack = options.sack;
         let replies = out.len();
         port.ingress(at, packet, &mut self.sockets, meta, out);
+        if sack && self.peers_offload {
+            for _ in 1..self.duplicates(segment, options.sack_block) {
+                port.ingress(at, packet, &mut self.sockets, meta, out);
+            }
+        }
         let acked = queued.saturating_sub(self.view().send_queue());
         if acked > 0 {
             self.sender.on_acked(acked, self.options.send_capacity());
@@ -431,6 +456,26 @@ impl Connection {
         for frame in &out[replies..] {
             self.on_sent(now, frame, false);
         }
+    }
+
+    /// How many duplicate acknowledgements this one stands for. A receiver that puts segments
+    /// together acknowledges several at once, and Linux counts the segments that are beyond a hole,
+    /// not acknowledgements. Source: Linux 6.18, `net/ipv4/tcp_input.c`, `tcp_sacktag_one` and
+    /// `tcp_dupack_heuristics` (specified).
+    fn duplicates(&mut self, segment: &Segment, (left, right): (u32, u32)) -> usize {
+        let una = self.sender.una();
+        if segment.payload > 0 || segment.ack != una {
+            return 1;
+        }
+        let known = match segment::after(self.sacked_to, left) {
+            true => self.sacked_to,
+            false => left,
+        };
+        if !segment::after(right, known) || segment::after(right, self.sender.max()) {
+            return 1;
+        }
+        self.sacked_to = right;
+        (right.wrapping_sub(known) as usize).div_ceil(self.sender.mss)
     }
 
     /// An acknowledgement after a fast retransmission ends before another hole. If the peer has
@@ -451,76 +496,6 @@ impl Connection {
         self.probe.spend();
     }
 
-    /// Sends what may be sent, at most `budget` packets.
-    pub(super) fn transmit(
-        &mut self,
-        now: SimTime,
-        port: &mut Port<'_>,
-        mut budget: usize,
-        out: &mut Vec<Frame>,
-    ) -> Transmitted {
-        let mut done = Transmitted::default();
-        if let Some(timer) = self.timer
-            && timer.is_none_or(|at| at > now)
-        {
-            return done;
-        }
-        if self.probe.due().is_some_and(|due| due <= now) {
-            self.probe.spend();
-            // Silence says that what follows the oldest segment is lost, too.
-            self.sender.holed = true;
-            // Another window resets the count of duplicates.
-            self.resend(now, port, self.peer_window ^ 1, DUPLICATES + 1);
-            done.acted = true;
-        }
-        let (at, meta) = (self.clock.read(now), self.meta(now));
-        let mut silent = 0;
-        loop {
-            self.set_nagle();
-            let due = port.interface.poll_at(at, &self.sockets);
-            if due.is_none_or(|due| due > at) || silent == SILENT_DISPATCHES {
-                self.timer = Some(self.wait(now, due));
-                return done;
-            }
-            if budget == 0 {
-                self.timer = None;
-                done.more = true;
-                return done;
-            }
-            done.acted = true;
-            let timer = due.is_some_and(|due| due > Instant::ZERO);
-            let handshaking = self.handshaking();
-            if !port.egress(at, &mut self.sockets, meta, out) {
-                silent += 1;
-                continue;
-            }
-            silent = 0;
-            if let Some(frame) = out.last_mut() {
-                if !self.announced && self.view().state() == State::Closed {
-                    // Linux says nothing when it gives a handshake up.
-                    let frame = out.pop().expect("it was there");
-                    port.frames.give(frame);
-                    continue;
-                }
-                if handshaking {
-                    segment::shift_seq(&mut frame.data, self.sender.priming);
-                }
-                budget -= 1;
-                if let Some(frame) = out.last() {
-                    self.on_sent(now, frame, timer);
-                }
-            }
-        }
-    }
-
-    /// The next timer, with nothing to do now and `due` the next of smoltcp's.
-    fn wait(&self, now: SimTime, due: Option<Instant>) -> Option<SimTime> {
-        let next = due.map(|due| self.clock.when(due));
-        debug_assert!(next.is_none_or(|at| at > now), "a timer that does nothing");
-        let next = next.filter(|at| *at > now).into_iter();
-        next.chain(self.probe.due()).min()
-    }
-
     /// Makes smoltcp send its oldest segment again, by as many acknowledgements of what came
     /// before it.
     fn resend(&mut self, now: SimTime, port: &mut Port<'_>, window: u16, acks: usize) {
@@ -538,35 +513,6 @@ impl Connection {
             port.ingress(at, &ack, &mut self.sockets, meta, &mut replies);
         }
         debug_assert!(replies.is_empty(), "an acknowledgement is not answered");
-    }
-
-    fn set_nagle(&mut self) {
-        let queued = self.view().send_queue();
-        let hold = self.sender.holds_back(queued, self.options.nodelay);
-        self.socket().set_nagle_enabled(hold);
-    }
-
-    fn on_sent(&mut self, now: SimTime, frame: &Frame, timer: bool) {
-        let Some(segment) = Segment::read(&frame.data) else {
-            return;
-        };
-        let before = (self.sender.max(), self.sender.retransmissions);
-        self.sender.on_sent(&segment, timer);
-        let opens = segment.has(segment::SYN);
-        if opens && self.sender.syns > 1 {
-            self.probe.on_resent(false);
-        } else if (opens || segment.payload > 0) && self.sender.max() != before.0 {
-            self.probe
-                .on_sent(now, self.sender.max(), self.sender.several());
-        }
-        if self.sender.retransmissions != before.1 {
-            self.probe.on_resent(timer);
-        }
-        if matches!(self.view().state(), State::Closing | State::TimeWait) {
-            let packet = &frame.data;
-            let ack = segment::pure_ack(packet, segment.seq, segment.ack, segment.window);
-            self.final_ack = Some(ack);
-        }
     }
 
     /// The next timer as [`Self::transmit`] left it.

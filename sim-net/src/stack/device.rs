@@ -3,6 +3,8 @@
 use smoltcp::phy::{self, ChecksumCapabilities, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
+use super::join::Join;
+use super::segment::Segment;
 use crate::frame::{Frame, FrameMeta, FramePool};
 
 /// The device of one call into smoltcp.
@@ -17,6 +19,10 @@ struct Sink<'a> {
     out: &'a mut Vec<Frame>,
     pool: &'a mut FramePool,
     meta: FrameMeta,
+    /// What continues the last frame of the list becomes part of it.
+    joins: bool,
+    /// The last packet that was transmitted, as it stood alone.
+    sent: Option<Segment>,
 }
 
 impl<'a> Device<'a> {
@@ -31,8 +37,26 @@ impl<'a> Device<'a> {
         Self {
             mtu,
             arriving,
-            sink: Sink { out, pool, meta },
+            sink: Sink {
+                out,
+                pool,
+                meta,
+                joins: false,
+                sent: None,
+            },
         }
+    }
+
+    /// The same, and segments that continue the last frame of the list become part of it, up to a
+    /// super-frame of 64 KiB (see [`crate::offload`]).
+    pub(super) fn joining(mut self) -> Self {
+        self.sink.joins = true;
+        self
+    }
+
+    /// The last segment that was transmitted, as it stood alone.
+    pub(super) fn sent(&self) -> Option<Segment> {
+        self.sink.sent
     }
 }
 
@@ -45,23 +69,23 @@ pub(super) fn capabilities(mtu: usize) -> DeviceCapabilities {
     capabilities
 }
 
-impl phy::Device for Device<'_> {
+impl<'d> phy::Device for Device<'d> {
     type RxToken<'t>
         = Received<'t>
     where
         Self: 't;
     type TxToken<'t>
-        = Transmitter<'t>
+        = Transmitter<'t, 'd>
     where
         Self: 't;
 
-    fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Transmitter<'_>)> {
+    fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Transmitter<'_, 'd>)> {
         let packet = self.arriving.take()?;
-        Some((Received(packet), Transmitter::new(&mut self.sink)))
+        Some((Received(packet), Transmitter(&mut self.sink)))
     }
 
-    fn transmit(&mut self, _: Instant) -> Option<Transmitter<'_>> {
-        Some(Transmitter::new(&mut self.sink))
+    fn transmit(&mut self, _: Instant) -> Option<Transmitter<'_, 'd>> {
+        Some(Transmitter(&mut self.sink))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -79,28 +103,32 @@ impl phy::RxToken for Received<'_> {
 }
 
 /// The right to transmit one packet.
-pub(super) struct Transmitter<'a> {
-    out: &'a mut Vec<Frame>,
-    pool: &'a mut FramePool,
-    meta: FrameMeta,
-}
+pub(super) struct Transmitter<'t, 'a>(&'t mut Sink<'a>);
 
-impl<'a> Transmitter<'a> {
-    fn new(sink: &'a mut Sink<'_>) -> Self {
-        Self {
-            out: sink.out,
-            pool: sink.pool,
-            meta: sink.meta,
-        }
-    }
-}
-
-impl phy::TxToken for Transmitter<'_> {
+impl phy::TxToken for Transmitter<'_, '_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
-        let mut frame = self.pool.take(len, self.meta);
+        let Sink {
+            out,
+            pool,
+            meta,
+            joins,
+            sent,
+        } = self.0;
+        if *joins
+            && let Some(first) = out.last_mut()
+            && let Some(mut join) = Join::new(first, len, pool)
+        {
+            let result = write(join.room());
+            let (segment, rest) = join.end(pool);
+            *sent = segment;
+            out.extend(rest);
+            return result;
+        }
+        let mut frame = pool.take(len, *meta);
         frame.data.resize(len, 0);
         let result = write(&mut frame.data);
-        self.out.push(frame);
+        *sent = Segment::read(&frame.data);
+        out.push(frame);
         result
     }
 }

@@ -41,8 +41,8 @@
 //!    acknowledgements are not delayed at first (`receiver`).
 //! 4. *A lost SYN sets the threshold to two segments*: the controller is replaced when the SYN's
 //!    answer arrives, and a socket whose SYN-ACK was lost is made anew (`connection/handshake`).
-//! 5. *A lone super-frame waits for the delayed acknowledgement*, 6. *TSO over IPv6 is lost*: no
-//!    segment exceeds the MTU, and there is no IPv6.
+//! 5. *A lone super-frame waits for the delayed acknowledgement*: acknowledgements of more than one
+//!    segment are not delayed (`connection`). 6. *TSO over IPv6 is lost*: there is no IPv6.
 //! 7. *ARP once a second*: layer 2 is the simulator's.
 //! 8. *Data beyond the assembler's holes is dropped in silence*: 32 holes, set in Cargo.toml.
 //! 9. *The window may stay closed after a gap is filled*: see [`SocketOptions::recv_buffer`].
@@ -65,6 +65,7 @@ mod device;
 mod error;
 mod event;
 mod ingress;
+mod join;
 mod listener;
 mod loss_probe;
 mod options;
@@ -331,7 +332,7 @@ impl Stack {
         }
     }
 
-    /// Lets one connection send what it may, at most `budget` packets.
+    /// Lets one connection send what it may, at most `budget` frames.
     pub fn poll(
         &mut self,
         now: SimTime,

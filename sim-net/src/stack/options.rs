@@ -42,6 +42,11 @@ pub struct StackConfig {
     /// Segments that a receiver acknowledges at once when a connection is new. Source: Linux 6.18,
     /// `include/net/tcp.h`, `TCP_MAX_QUICKACKS` (specified).
     pub quick_acks: u8,
+    /// Whether segments of up to 64 KiB are handed over as super-frames, for the interface to cut.
+    pub offloads: bool,
+    /// Whether some peers acknowledge what they have put together (GRO), so that an acknowledgement
+    /// may stand for many.
+    pub peers_offload: bool,
     /// Whether a sender that hears nothing for about two round trips probes for a loss at the end
     /// of its flight. Source: Linux 6.18, `ip-sysctl.rst`, `tcp_early_retrans` (specified).
     pub tail_loss_probe: bool,
@@ -68,6 +73,8 @@ impl Default for StackConfig {
             syn_backlog: 4096,
             delayed_ack: SimDuration::from_ms(40),
             quick_acks: 16,
+            offloads: false,
+            peers_offload: false,
             tail_loss_probe: true,
             time_wait: SimDuration::from_secs(60),
             connect_timeout: SimDuration::from_secs(123),

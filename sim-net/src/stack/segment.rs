@@ -19,6 +19,7 @@ pub(super) struct Segment {
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
 pub(super) const RST: u8 = 0x04;
+pub(super) const PSH: u8 = 0x08;
 pub(super) const ACK: u8 = 0x10;
 
 const IP: usize = 20;
@@ -71,6 +72,8 @@ pub(super) struct Options {
     pub(super) window_scale: Option<u8>,
     /// Whether it selectively acknowledges something.
     pub(super) sack: bool,
+    /// The first octets that it selectively acknowledges, and one past them.
+    pub(super) sack_block: (u32, u32),
 }
 
 impl Options {
@@ -93,6 +96,7 @@ impl Options {
                 }
                 (5, [len, ..]) if *len >= 10 && usize::from(*len) <= options.len() => {
                     found.sack = true;
+                    found.sack_block = (word(rest, 1), word(rest, 5));
                     &options[usize::from(*len)..]
                 }
                 (_, [len, ..]) if *len >= 2 && usize::from(*len) <= options.len() => {
@@ -123,13 +127,6 @@ pub(super) fn limit_mss(packet: &mut [u8], mss: usize) {
             _ => return,
         };
     }
-}
-
-/// Adds `by` to the sequence number, modulo 2^32.
-pub(super) fn shift_seq(packet: &mut [u8], by: u32) {
-    let at = transport(packet) + 4;
-    let seq = word(packet, at).wrapping_add(by);
-    packet[at..at + 4].copy_from_slice(&seq.to_be_bytes());
 }
 
 /// Sets the acknowledgement number.

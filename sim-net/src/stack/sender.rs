@@ -14,6 +14,10 @@
 //! by as many octets as are acknowledged. While a connection has lost nothing, an acknowledgement
 //! of several segments is therefore shown to smoltcp as one for each segment.
 //!
+//! **Stretched acknowledgements.** A receiver that puts segments together (GRO) acknowledges many at
+//! once, and Linux grows by what is acknowledged. Once something was lost, such an acknowledgement is
+//! shown to smoltcp as one for each two segments, as a receiver without the offload would send it.
+//!
 //! **Small segments.** smoltcp's Nagle algorithm holds a last short segment back until everything
 //! before it is acknowledged; Linux only while another *short* one is in flight (Minshall). And
 //! without the algorithm smoltcp cuts a stream wherever the window happens to end. So it is on
@@ -52,8 +56,8 @@ pub(super) struct Sender {
     max: u32,
     /// One past the newest short segment.
     small_end: u32,
-    /// Octets that the program has written.
-    pub(super) written: u64,
+    /// Octets of the stream that are acknowledged.
+    acked: u64,
     /// Where a fast retransmission ends: one past what had been sent when it began.
     repairs_until: Option<u32>,
     /// Whether the peer has said that it holds something beyond a hole since then. Without it, what
@@ -66,6 +70,8 @@ pub(super) struct Sender {
     /// Whether nothing was ever lost and the window may still be what limits the flow.
     slow_start: bool,
     grown: usize,
+    /// Whether an acknowledgement may stand for more than two segments.
+    stretched: bool,
     /// The most octets that were in flight.
     most: u32,
     /// SYNs sent.
@@ -99,22 +105,34 @@ impl Sender {
             una: 0,
             max: 0,
             small_end: 0,
-            written: 0,
+            acked: 0,
             repairs_until: None,
             holed: false,
             repaired: 0,
             resends_until: None,
             slow_start: true,
             grown: wanted.max(start),
+            stretched: false,
             most: 0,
             syns: 0,
             retransmissions: 0,
         }
     }
 
+    /// The same with peers whose acknowledgements may stand for more than two segments.
+    pub(super) fn stretched(mut self, stretched: bool) -> Self {
+        self.stretched = stretched;
+        self
+    }
+
     /// The oldest octet not yet acknowledged.
     pub(super) fn una(&self) -> u32 {
         self.una
+    }
+
+    /// The place in the stream of a sequence number, which is not yet acknowledged.
+    pub(super) fn position(&self, seq: u32) -> u64 {
+        self.acked + u64::from(seq.wrapping_sub(self.una))
     }
 
     /// One past the newest octet ever sent.
@@ -200,6 +218,7 @@ impl Sender {
     /// Takes note that `octets` more of the stream are acknowledged.
     pub(super) fn on_acked(&mut self, octets: usize, capacity: usize) {
         self.una = self.una.wrapping_add(u32::try_from(octets).unwrap_or(0));
+        self.acked += octets as u64;
         if after(self.una, self.max) {
             self.max = self.una;
         }
@@ -223,10 +242,12 @@ impl Sender {
 
     /// The acknowledgement numbers that smoltcp is shown before `ack` itself.
     pub(super) fn split(&self, ack: u32) -> impl Iterator<Item = u32> + use<> {
-        let step = u32::try_from(self.mss).unwrap_or(u32::MAX);
+        let mss = u32::try_from(self.mss).unwrap_or(u32::MAX);
+        let step = if self.slow_start { mss } else { mss * 2 };
         let acked = ack.wrapping_sub(self.una);
         let in_flight = self.max.wrapping_sub(self.una);
-        let valid = self.slow_start && acked <= in_flight;
+        let lossy = self.stretched && self.retransmissions > 0;
+        let valid = (self.slow_start || lossy) && acked <= in_flight;
         let pieces = if valid { acked.div_ceil(step) } else { 0 };
         let una = self.una;
         (1..pieces).map(move |piece| una.wrapping_add(piece * step))

@@ -1,10 +1,12 @@
 //! What one worker thread keeps for all the stacks that it runs.
 
+use sim_core::SimTime;
 use smoltcp::iface::{Config, Interface, PollResult, SocketSet};
 use smoltcp::time::Instant;
 use smoltcp::wire::HardwareAddress;
 
 use super::device::{Device, capabilities};
+use super::segment::Segment;
 use crate::frame::{Frame, FrameMeta, FramePool};
 
 /// Buffers and protocol code that every stack of one worker thread uses in turn.
@@ -18,6 +20,8 @@ use crate::frame::{Frame, FrameMeta, FramePool};
 pub struct StackWorker {
     /// Frames to use again.
     pub frames: FramePool,
+    /// Lists of arrival times to use again.
+    pub(crate) times: Vec<Vec<SimTime>>,
     interfaces: Vec<(usize, Interface)>,
     pub(super) scratch: Vec<u8>,
 }
@@ -62,7 +66,7 @@ impl StackWorker {
 
 fn interface(mtu: usize, seed: u64) -> Interface {
     let (mut out, mut pool) = (Vec::new(), FramePool::default());
-    let meta = FrameMeta::new(crate::ids::FlowTag::new(0), sim_core::SimTime::ZERO);
+    let meta = FrameMeta::new(crate::ids::FlowTag::new(0), SimTime::ZERO);
     let mut device = Device::new(mtu, None, &mut out, &mut pool, meta);
     debug_assert_eq!(capabilities(mtu).ip_mtu(), mtu);
     let mut config = Config::new(HardwareAddress::Ip);
@@ -94,6 +98,21 @@ impl Port<'_> {
     ) {
         let mut device = Device::new(self.mtu, Some(packet), out, self.frames, meta);
         self.interface.poll_ingress_single(at, &mut device, set);
+    }
+
+    /// The same as [`Self::egress`], but a segment that continues the last frame of `out` becomes
+    /// part of it. Gives the segment.
+    pub(super) fn egress_joining(
+        &mut self,
+        at: Instant,
+        set: &mut SocketSet<'static>,
+        meta: FrameMeta,
+        out: &mut Vec<Frame>,
+    ) -> Option<Segment> {
+        let mut device = Device::new(self.mtu, None, out, self.frames, meta).joining();
+        let result = self.interface.poll_egress(at, &mut device, set);
+        let sent = result == PollResult::SocketStateChanged;
+        device.sent().filter(|_| sent)
     }
 
     /// Lets each socket in `set` send at most one packet; says whether one did.

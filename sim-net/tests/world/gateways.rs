@@ -55,7 +55,7 @@ pub(crate) fn outside(name: &str) -> HostPlan {
 
 /// The first subnet is private, the second has an internet gateway and a NAT gateway for the first.
 /// Outside, a server listens on port 443.
-fn behind_nat(tasks: Vec<sim_net::plan::TaskPlan>) -> Plan {
+pub(crate) fn behind_nat(tasks: Vec<sim_net::plan::TaskPlan>) -> Plan {
     let mut plan = plan(tasks);
     plan.region.internet_gateways = vec![InternetGatewayPlan {
         vpc: 0,

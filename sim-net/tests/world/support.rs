@@ -95,6 +95,7 @@ pub(crate) fn instance(name: &str, subnet: usize, kernel: &str) -> InstancePlan 
         instance_type: "c5.large".into(),
         cores: 2,
         profile: profile(kernel),
+        offloads: false,
         subnet,
         security_groups: vec![0],
         bandwidth: bandwidth(gbps(10)),
@@ -113,6 +114,7 @@ pub(crate) fn host(name: &str, subnet: usize) -> HostPlan {
         name: name.into(),
         cores: 1,
         profile: profile("ideal"),
+        offloads: false,
         location: HostLocation::Subnet(subnet),
         address: None,
         public_address: PublicAddress::None,
@@ -160,6 +162,7 @@ pub(crate) fn task(name: &str, mode: Mode, instance: usize, host_port: u16) -> T
         fargate: (mode == Mode::Fargate).then(|| FargatePlan {
             cores: 1,
             profile: profile("linux-6.18-2vcpu"),
+            offloads: false,
             bandwidth: bandwidth(gbps(5)),
         }),
     }
@@ -167,6 +170,7 @@ pub(crate) fn task(name: &str, mode: Mode, instance: usize, host_port: u16) -> T
 
 pub(crate) fn plan(tasks: Vec<TaskPlan>) -> Plan {
     Plan {
+        trains: true,
         region: open_vpc(),
         instances: vec![
             instance("i-0", 0, "linux-6.18-2vcpu"),

@@ -217,6 +217,19 @@ pub(crate) const ALL: &[Workload] = &[
         },
         floor: None,
     },
+    Workload {
+        name: "W1 bulk, TSO, GRO and trains",
+        plan: || peers::bulk_offloaded(BULK),
+        packets: delivered,
+        octets: transferred,
+        other: bulk_program,
+        tolerance: 0.0,
+        target: Target {
+            least: 60.0,
+            aim: 120.0,
+        },
+        floor: None,
+    },
 ];
 
 fn delivered(outcome: &Outcome) -> u64 {

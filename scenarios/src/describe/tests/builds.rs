@@ -11,6 +11,7 @@ use super::*;
 
 fn plan(imported: &Imported) -> Plan {
     Plan {
+        trains: true,
         region: imported.region.clone(),
         instances: Vec::new(),
         tasks: Vec::new(),

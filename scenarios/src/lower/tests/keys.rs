@@ -83,6 +83,8 @@ const CHANGES: &[(&str, &str)] = &[
         "destination = \"192.168.0.0/16\"",
         "destination = \"192.168.0.0/17\"",
     ),
+    ("offloads = true\nuserland", "offloads = false\nuserland"),
+    ("offloads = true\nsecurity", "offloads = false\nsecurity"),
     ("icc = true", "icc = false"),
     ("br_netfilter = true", "br_netfilter = false"),
     ("public_address = false", "public_address = true"),

@@ -38,6 +38,9 @@ pub struct CapacitySpec {
     /// What the kernel of the instances costs, by the name of a cost profile. Default:
     /// `linux-6.18-2vcpu`.
     pub kernel_profile: Option<At<String>>,
+    /// Whether the kernel hands large segments to its interfaces to be cut (TSO), and packets that
+    /// come in together are put together (GRO). Default: `true`.
+    pub offloads: Option<At<bool>>,
     /// Docker's `userland-proxy`. Default: `true`.
     pub userland_proxy: Option<At<bool>>,
     /// Docker's `icc`: containers on `docker0` may talk to each other. Default: `true`.
@@ -155,6 +158,9 @@ pub struct ClientSpec {
     pub instance_type: Option<At<String>>,
     /// What its kernel costs, if it has an instance type. Default: `linux-6.18-2vcpu`.
     pub kernel_profile: Option<At<String>>,
+    /// Whether its kernel hands large segments to its interface to be cut (TSO), and packets that
+    /// come in together are put together (GRO). Default: `true` if it has an instance type.
+    pub offloads: Option<At<bool>>,
     /// Its security groups, at most 5. Default: none that filter: everything passes.
     pub security_groups: Option<Vec<At<String>>>,
     /// Ports that it answers at without a workload, `5432` or `"53/udp"`. Default: none.

@@ -86,6 +86,10 @@ fn client(spec: &ClientSpec, network: &Network, context: &mut Context<'_>) -> Op
         public_address: public_address(spec, location?, network, context),
         instance_type,
         kernel_profile,
+        offloads: match &spec.offloads {
+            Some(given) => given.value,
+            None => spec.instance_type.as_ref().is_some_and(|name| name.value != IDEAL),
+        },
         security_groups: groups,
         listen: listeners(listen, context),
         source_dest_check: spec.source_dest_check.as_ref().is_none_or(|it| it.value),

@@ -118,6 +118,7 @@ fn instances(
         source_dest_check: yes(&spec.source_dest_check),
         trunking: spec.trunking.as_ref().is_some_and(|given| given.value),
         kernel_profile: kernel_profile(spec.kernel_profile.as_ref(), context),
+        offloads: yes(&spec.offloads),
         userland_proxy: yes(&spec.userland_proxy),
         icc: yes(&spec.icc),
         br_netfilter: yes(&spec.br_netfilter),

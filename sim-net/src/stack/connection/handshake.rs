@@ -15,6 +15,7 @@ use super::super::segment::{self, Segment};
 use super::super::worker::{Port, StackWorker};
 use super::{Connection, Origin, controller, endpoint, new_socket};
 use crate::frame::Frame;
+use crate::headers;
 
 impl Connection {
     /// Goes to SYN-SENT. `seeded` draws the initial sequence number.
@@ -104,7 +105,7 @@ impl Connection {
         let replies = out.len();
         port.ingress(at, &copy, &mut self.sockets, meta, out);
         for frame in &mut out[replies..] {
-            segment::shift_seq(&mut frame.data, self.sender.priming);
+            headers::advance_seq(&mut frame.data, self.sender.priming);
         }
         *port.scratch = copy;
         if !self.handshaking() && self.view().is_active() {

@@ -91,6 +91,17 @@ impl FabricPort {
         dst: Ipv4Addr,
         packet: &[u8],
     ) -> Transit {
+        self.transit_packet(fabric, departs, dst, (packet, packet.len()))
+    }
+
+    /// The same for a packet of `len` octets of which only the headers are looked at.
+    pub fn transit_packet(
+        &mut self,
+        fabric: &Fabric,
+        departs: SimTime,
+        dst: Ipv4Addr,
+        packet: (&[u8], usize),
+    ) -> Transit {
         let me = self.me;
         let lane = self
             .lanes
@@ -153,7 +164,7 @@ impl Lane {
         &self,
         fabric: &Fabric,
         me: &Endpoint,
-        packet: &[u8],
+        (packet, len): (&[u8], usize),
         departs: SimTime,
     ) -> Result<Way, DropReason> {
         if let Some(acl) = self.leaves {
@@ -170,7 +181,7 @@ impl Lane {
             Some(public) => public,
             None => headers::src_addr(packet),
         };
-        if packet.len() > way.mtu {
+        if len > way.mtu {
             return Err(DropReason::TooBig);
         }
         if let Some(acl) = self.enters
