@@ -300,6 +300,7 @@ impl CostProfile {
 
     /// What one operation on a socket buffer of `bytes` octets takes.
     #[must_use]
+    #[inline]
     pub fn cost(&self, primitive: Primitive, bytes: usize) -> SimDuration {
         let cost = self.costs[primitive as usize];
         SimDuration::from_ps(cost.per_packet_ps + cost.per_byte_ps * bytes as u64)

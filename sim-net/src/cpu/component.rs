@@ -106,20 +106,30 @@ impl HopTable {
     }
 
     /// Adds one visit.
+    #[inline]
     pub fn add(&mut self, tag: FlowTag, component: Component, time: SimDuration) {
         if !self.measuring {
             return;
         }
-        if tag.index() >= self.rows.len() && !self.grow(tag) {
-            return;
+        match self.rows.get_mut(tag.index()) {
+            Some(row) => {
+                let cell = &mut row[component as usize];
+                cell.visits += 1;
+                cell.total += time;
+            }
+            None => self.add_first(tag, component, time),
         }
-        let cell = &mut self.rows[tag.index()][component as usize];
-        cell.visits += 1;
-        cell.total += time;
+    }
+
+    /// Adds one visit to a workload that has no row yet.
+    #[cold]
+    fn add_first(&mut self, tag: FlowTag, component: Component, time: SimDuration) {
+        if self.grow(tag) {
+            self.add(tag, component, time);
+        }
     }
 
     /// Makes room for a workload; false for a tag that is none's.
-    #[cold]
     fn grow(&mut self, tag: FlowTag) -> bool {
         let counted = tag.index() < self.tags;
         if counted {
@@ -155,6 +165,7 @@ impl HopTable {
 impl Component {
     /// The part of the path that a primitive belongs to.
     #[must_use]
+    #[inline]
     pub fn of(primitive: Primitive) -> Self {
         match primitive {
             Primitive::SyscallSend

@@ -83,12 +83,14 @@ impl Meter {
 }
 
 impl Charge for Meter {
+    #[inline]
     fn charge(&mut self, primitive: Primitive, bytes: usize) {
         let time = self.profile.cost(primitive, bytes);
         self.spent += time;
         self.hops.add(self.tag, Component::of(primitive), time);
     }
 
+    #[inline]
     fn charge_n(&mut self, primitive: Primitive, n: u32) {
         let time = self.profile.cost(primitive, 0) * u64::from(n);
         self.spent += time;

@@ -111,7 +111,8 @@ impl Connection {
             self.set_nagle();
             // What follows is not sent for a timer.
             timer = false;
-            if segment.payload == 0 {
+            // Nothing continues a segment that is not full; if something follows, it is asked for.
+            if segment.payload < self.sender.mss {
                 break;
             }
         }
