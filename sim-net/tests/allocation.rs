@@ -52,9 +52,12 @@ fn requests() -> Plan {
     plan
 }
 
-fn bulk() -> Plan {
+fn bulk(offloads: bool) -> Plan {
     let mut plan = plan(Vec::new());
     plan.hosts = vec![host("left", 0), host("right", 0)];
+    for host in &mut plan.hosts {
+        host.offloads = offloads;
+    }
     plan.workloads = vec![WorkloadPlan {
         name: "bulk".into(),
         from: vec![Place::Host(0)],
@@ -71,7 +74,11 @@ fn bulk() -> Plan {
 
 #[test]
 fn a_run_twice_as_long_allocates_as_often() {
-    for (name, plan, ms) in [("requests", requests(), 500), ("bulk", bulk(), 20)] {
+    for (name, plan, ms) in [
+        ("requests", requests(), 500),
+        ("bulk", bulk(false), 20),
+        ("offloaded", bulk(true), 80),
+    ] {
         let (warm_up, fewer) = allocations(&plan, ms);
         let (longer, more) = allocations(&plan, 2 * ms);
         assert!(more > fewer * 3 / 2, "{name}: {fewer} events, then {more}");

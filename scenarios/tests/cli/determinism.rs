@@ -112,27 +112,29 @@ fn threads_are_used_where_it_pays() {
             "run {input} --mode bridge --warmup \"0 s\" --duration \"{time}\" {threads} --out detail"
         ));
         let text = fs::read_to_string(home.path().join("detail/run.json")).unwrap();
-        let detail: Value = serde_json::from_str(&text).unwrap();
-        (detail["threads"].clone(), err(&output))
+        let mut detail: Value = serde_json::from_str(&text).unwrap();
+        let used = detail.as_object_mut().unwrap().remove("threads").unwrap();
+        (used, err(&output), detail)
     };
-    let (used, said) = run("crowd.toml", "--threads 2");
+    let (used, said, shared) = run("crowd.toml", "--threads 2");
     assert_eq!(
         (&used["most"], used.get("note")),
         (&json!(2), None),
         "{used}"
     );
     assert!(!said.contains("note:"), "{said}");
-    let (used, said) = run("alone.toml", "--threads 2");
+    let (used, said, _) = run("alone.toml", "--threads 2");
     let note = used["note"].as_str().unwrap();
     assert!(
         said.contains(&format!("note: --threads 2: {note}")),
         "{said}"
     );
     // Nobody asked for threads: no word about them.
-    let (_, said) = run("alone.toml", "");
+    let (_, said, _) = run("alone.toml", "");
     assert!(!said.contains("note:"), "{said}");
-    let (used, _) = run("crowd.toml", "--threads 1");
+    let (used, _, alone) = run("crowd.toml", "--threads 1");
     assert_eq!(used["most"], 1);
+    assert_eq!(shared, alone);
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub(super) fn run<P: Partition>(
     };
     let mut crew = shards.into_iter().zip(workers);
     let done: Vec<(Shard<P>, Ending)> = std::thread::scope(|scope| {
+        // Where a thread cannot be started, those that wait for it already must not.
+        let _guard = ground.board.guard();
         let first = crew.next();
         let others: Vec<_> = crew
             .map(|(shard, worker)| scope.spawn(|| shard.run(&ground, worker)))

@@ -53,20 +53,21 @@ pub enum Sharing {
 /// Events of the first stint, which one thread runs alone to see what there is to share.
 const FIRST_STINT: u64 = 1 << 12;
 
-/// What a meeting of threads after a window costs, in events. With it, two threads share windows of
-/// more than 40 events, if these are spread evenly.
+/// What a meeting of threads after a window costs each of them, in events. With it, two threads share
+/// windows of more than 40 events, if these are spread evenly. Every thread reads what all have
+/// posted, so that it grows with their number (assumed; two were measured).
 ///
 /// Measured with `figures break-even` (requests in bridge mode on eight instances, about 1 us an
 /// event) on two cores that other work kept busy all the time (load 6 to 8). Time of one thread over
 /// that of two, which shared every window, by events a window:
 ///
-/// | events | 35 | 70 | 140 | 218 |
-/// |---|---:|---:|---:|---:|
-/// | ratio | 0.44 | 0.82 | 1.09 | 1.52 |
+/// | events | 35 | 70 | 140 | 218 | 234 | 241 |
+/// |---|---:|---:|---:|---:|---:|---:|
+/// | ratio | 0.44 | 0.82 | 1.09 | 1.52 | 1.04 | 0.95 |
 ///
-/// There, a meeting waits for a thread that has no core, so the break-even lies near 100 events. With
-/// a core for each thread it takes less than a microsecond and pays much sooner: this lies between.
-const MEETING: u64 = 16;
+/// There, a meeting waits for a thread that has no core, so that no break-even below 100 is to be
+/// seen. With a core for each thread it pays sooner: this lies between (assumed).
+const MEETING: u64 = 8;
 
 /// Threads have to save at least one part in so many of the time of one.
 const LEAST_GAIN: u64 = 10;
@@ -83,8 +84,9 @@ pub(super) struct Stint {
 
 impl Stint {
     /// Whether threads that meet after each window are enough faster than one.
-    pub(super) fn pays(&self) -> bool {
-        let shared = self.critical.saturating_add(self.windows * MEETING);
+    pub(super) fn pays(&self, threads: usize) -> bool {
+        let meetings = self.windows * MEETING * threads as u64;
+        let shared = self.critical.saturating_add(meetings);
         shared.saturating_mul(LEAST_GAIN) < self.events.saturating_mul(LEAST_GAIN - 1)
     }
 }
@@ -142,7 +144,7 @@ impl<P: Partition> Engine<P> {
                 windows: self.threads.windows - before.1,
                 critical: critical.unwrap_or(most),
             };
-            let pays = always || stint.pays();
+            let pays = always || stint.pays(threads);
             // Threads that were tried and did not pay are not tried again.
             settled = shares.is_some() && !pays;
             shares = pays.then_some(planned);
@@ -195,9 +197,10 @@ mod tests {
             windows,
             critical,
         };
-        assert!(stint(1_000, 10, 500).pays());
-        assert!(!stint(1_000, 500, 500).pays(), "two events a window");
-        assert!(!stint(1_000, 10, 950).pays(), "one thread has it all");
-        assert!(!stint(0, 0, 0).pays(), "nothing to share");
+        assert!(stint(1_000, 10, 500).pays(2));
+        assert!(!stint(1_000, 10, 500).pays(64), "too many to meet");
+        assert!(!stint(1_000, 500, 500).pays(2), "two events a window");
+        assert!(!stint(1_000, 10, 950).pays(2), "one thread has it all");
+        assert!(!stint(0, 0, 0).pays(2), "nothing to share");
     }
 }

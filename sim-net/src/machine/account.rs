@@ -7,7 +7,7 @@ use sim_core::SimTime;
 use super::Machine;
 use super::probes::ProbeNotes;
 use super::record::{Records, WorkloadRecord};
-use crate::frame::{Frame, Mac};
+use crate::frame::{Frame, FrameMeta, Mac};
 use crate::ids::{EniId, FlowTag};
 use crate::offload;
 use crate::verdict::{DropCounters, DropReason};
@@ -142,10 +142,10 @@ impl Account {
         }
         if let Some(captured) = &mut self.captured {
             for index in 0..frame.packets() {
-                let mut packet = captured_packet(now, "dropped", frame, Some(reason));
-                packet.packet.clear();
-                offload::cut(frame, index, &mut packet.packet);
-                captured.push(packet);
+                let mut packet = Vec::new();
+                offload::cut(frame, index, &mut packet);
+                let packet = (packet, &frame.meta);
+                captured.push(captured_packet(now, "dropped", packet, Some(reason)));
             }
         }
     }
@@ -270,23 +270,24 @@ impl Machine {
             return;
         };
         let netns = &self.netns[self.enis[eni].netns];
-        captured.push(captured_packet(at, &netns.name, frame, verdict));
+        let packet = (frame.data.clone(), &frame.meta);
+        captured.push(captured_packet(at, &netns.name, packet, verdict));
     }
 }
 
 fn captured_packet(
     at: SimTime,
     point: &str,
-    frame: &Frame,
+    (packet, meta): (Vec<u8>, &FrameMeta),
     verdict: Option<DropReason>,
 ) -> CapturedPacket {
     CapturedPacket {
         at,
         point: point.to_owned(),
-        packet: frame.data.clone(),
-        src_mac: frame.meta.src_mac,
-        dst_mac: frame.meta.dst_mac,
-        vlan: frame.meta.vlan,
+        packet,
+        src_mac: meta.src_mac,
+        dst_mac: meta.dst_mac,
+        vlan: meta.vlan,
         verdict,
     }
 }

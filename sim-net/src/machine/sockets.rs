@@ -7,7 +7,7 @@ use sim_core::SimTime;
 use super::{Env, Event, Machine};
 use crate::cost::{Charge, Primitive};
 use crate::cpu::{Ingress, ROUND};
-use crate::frame::Frame;
+use crate::frame::{Frame, MAX_SUPER_FRAME};
 use crate::headers::{self, Protocol};
 use crate::ids::{ConnId, EniId, FlowTag, NetnsId, UdpId};
 use crate::kernel::netns::IfaceKind;
@@ -160,7 +160,7 @@ impl Machine {
             }
             // What has been sent so far is carried on before more is.
             if let Some(core) = self.meter.core()
-                && self.cores[core].frames() >= ROUND
+                && self.cores[core].packets() >= ROUND
             {
                 self.cores[core].push_poll(netns, conn);
                 let stack = &mut self.netns[netns].stack;
@@ -230,7 +230,11 @@ impl Machine {
     /// Lets connections that wait for an interface's queue send, in the order in which they came.
     pub(super) fn on_drain(&mut self, env: &mut Env<'_, '_>, eni: EniId) {
         self.enis[eni].draining = false;
-        let room = QUEUE_HIGH.saturating_sub(self.backlog(env, eni)) / (SEND_ROUND as u64 * 1500);
+        let octets = match self.offloads {
+            true => SEND_ROUND_SUPER_FRAMES * MAX_SUPER_FRAME,
+            false => SEND_ROUND * 1500,
+        };
+        let room = QUEUE_HIGH.saturating_sub(self.backlog(env, eni)) / octets as u64;
         for _ in 0..room.max(1) {
             let Some((netns, conn)) = self.enis[eni].waiters.pop_front() else {
                 break;

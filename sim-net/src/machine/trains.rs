@@ -40,7 +40,7 @@ impl Machine {
         let payload = frame.data.len() - headers;
         let mut leaving = Leaving {
             first: 0,
-            arrivals: env.worker.times.pop().unwrap_or_default(),
+            arrivals: env.worker.take_times(),
             to: None,
         };
         let packets = payload.div_ceil(segment);
@@ -96,7 +96,7 @@ impl Machine {
         } else {
             self.send_train(env, eni, &frame, &mut leaving);
             env.worker.frames.give(frame);
-            env.worker.times.push(leaving.arrivals);
+            env.worker.give_times(leaving.arrivals);
         }
     }
 
@@ -148,7 +148,7 @@ impl Machine {
         let Some(to) = leaving.to.take() else {
             return;
         };
-        let mut arrivals = env.worker.times.pop().unwrap_or_default();
+        let mut arrivals = env.worker.take_times();
         std::mem::swap(&mut arrivals, &mut leaving.arrivals);
         let last = leaving.first + arrivals.len();
         let mut part = env.worker.frames.take(frame.data.len(), frame.meta);
@@ -163,21 +163,20 @@ impl Machine {
     fn send_load(&mut self, env: &mut Env<'_, '_>, eni: EniId, to: Destination, train: Train) {
         let Train {
             mut frame,
-            mut arrivals,
+            arrivals,
         } = train;
         to.translation.apply(&mut frame.data);
         frame.meta.internet = to.internet;
         let entity = self.eni_entity(eni);
         if let [at] = arrivals[..] {
             frame.meta.segment = 0;
-            arrivals.clear();
-            env.worker.times.push(arrivals);
+            env.worker.give_times(arrivals);
             let load = Load::Packet(frame);
             let message = Message { eni: to.eni, load };
             return env.ctx.send(entity, to.machine, at, message);
         }
         // The receiver needs the list that this one is made of.
-        let mut times = env.worker.times.pop().unwrap_or_default();
+        let mut times = env.worker.take_times();
         times.extend_from_slice(&arrivals);
         let load = Load::Train(Train {
             frame,
@@ -185,8 +184,7 @@ impl Machine {
         });
         let message = Message { eni: to.eni, load };
         env.ctx.send_run(entity, to.machine, &arrivals, message);
-        arrivals.clear();
-        env.worker.times.push(arrivals);
+        env.worker.give_times(arrivals);
     }
 
     /// The next packet of a train has crossed the fabric, and those after it as long as nothing else
@@ -291,14 +289,9 @@ impl Machine {
     }
 
     fn forget_train(&mut self, env: &mut Env<'_, '_>, slot: TrainSlot) {
-        if let Some(Train {
-            frame,
-            mut arrivals,
-        }) = self.trains.forget(slot)
-        {
+        if let Some(Train { frame, arrivals }) = self.trains.forget(slot) {
             env.worker.frames.give(frame);
-            arrivals.clear();
-            env.worker.times.push(arrivals);
+            env.worker.give_times(arrivals);
         }
     }
 }

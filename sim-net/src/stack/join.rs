@@ -12,6 +12,14 @@ use crate::headers;
 /// IPv4 and TCP headers without options.
 const HEADERS: usize = 40;
 
+/// Whether a full segment of `mss` octets of payload may still follow the last of `frames`.
+pub(super) fn may_grow(frames: &[Frame], mss: usize) -> bool {
+    frames.last().is_some_and(|last| {
+        let payload = last.data.len().saturating_sub(HEADERS);
+        payload > 0 && payload.is_multiple_of(mss) && last.data.len() + mss <= MAX_SUPER_FRAME
+    })
+}
+
 /// A segment that is being written behind a frame.
 pub(super) struct Join<'f> {
     first: &'f mut Frame,
@@ -24,7 +32,8 @@ impl<'f> Join<'f> {
     /// Makes room for a packet of `len` octets; `None` where nothing can follow the frame.
     pub(super) fn new(first: &'f mut Frame, len: usize, pool: &mut FramePool) -> Option<Self> {
         let end = first.data.len();
-        let payload = end.checked_sub(HEADERS)?;
+        // The new header must not lie on the first one.
+        let payload = end.checked_sub(HEADERS).filter(|&n| n >= HEADERS)?;
         let segment = match usize::from(first.meta.segment) {
             0 => payload,
             segment => segment,

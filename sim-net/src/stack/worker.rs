@@ -20,8 +20,9 @@ use crate::frame::{Frame, FrameMeta, FramePool};
 pub struct StackWorker {
     /// Frames to use again.
     pub frames: FramePool,
-    /// Lists of arrival times to use again.
-    pub(crate) times: Vec<Vec<SimTime>>,
+    /// Lists of arrival times to use again, few: those of trains that come from another thread would
+    /// pile up.
+    times: Vec<Vec<SimTime>>,
     interfaces: Vec<(usize, Interface)>,
     pub(super) scratch: Vec<u8>,
 }
@@ -41,6 +42,20 @@ pub(super) struct Port<'w> {
 }
 
 impl StackWorker {
+    /// An empty list of arrival times.
+    pub(crate) fn take_times(&mut self) -> Vec<SimTime> {
+        self.times.pop().unwrap_or_default()
+    }
+
+    /// Takes a list of arrival times back.
+    pub(crate) fn give_times(&mut self, mut times: Vec<SimTime>) {
+        const MOST: usize = 256;
+        if self.times.len() < MOST {
+            times.clear();
+            self.times.push(times);
+        }
+    }
+
     /// The shared interface of `mtu`.
     pub(super) fn port(&mut self, mtu: usize) -> Port<'_> {
         let at = match self.interfaces.iter().position(|(m, _)| *m == mtu) {

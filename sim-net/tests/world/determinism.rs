@@ -3,7 +3,10 @@
 use sim_core::{Sharing, SimDuration};
 use sim_net::build::build;
 use sim_net::headers::Protocol;
-use sim_net::plan::{Arrivals, Load, Mode, Place, Plan, ServiceTime, WorkloadKind};
+use sim_net::plan::{
+    Arrivals, Direction, InstancePlan, Load, Mode, Place, Plan, ServiceTime, WorkloadKind,
+    WorkloadPlan,
+};
 use sim_net::vpc::JitterPlan;
 
 use crate::support::{app_of, host, instance, ping_pong, plan, run, target, task, world};
@@ -44,9 +47,15 @@ fn spread() -> Plan {
         });
     let mut plan = plan(tasks.collect());
     plan.instances = (0..3)
-        .map(|n| instance(&format!("instance/{n}"), 0, "linux-6.18-2vcpu"))
+        .map(|n| InstancePlan {
+            offloads: true,
+            ..instance(&format!("instance/{n}"), 0, "linux-6.18-2vcpu")
+        })
         .collect();
     plan.hosts.push(host("another", 0));
+    for host in &mut plan.hosts {
+        host.offloads = true;
+    }
     plan.region.latency.jitter = Some(JitterPlan::default());
     let load = |(client, server): (usize, usize)| {
         let octets = 100 + 5_000 * server as u64;
@@ -57,6 +66,17 @@ fn spread() -> Plan {
     };
     let pairs = (0..8).flat_map(|server| [(0, server), (1, server)]);
     plan.workloads = pairs.map(load).collect();
+    plan.workloads.push(WorkloadPlan {
+        name: "bulk".into(),
+        from: vec![Place::Host(1)],
+        to: vec![target(Place::Host(0), 5001)],
+        protocol: Protocol::Tcp,
+        kind: WorkloadKind::Bulk {
+            flows: 1,
+            bytes: None,
+            direction: Direction::Upload,
+        },
+    });
     plan.measure.warmup = SimDuration::ZERO;
     plan.measure.duration = SimDuration::from_ms(20);
     plan.measure.cooldown = SimDuration::ZERO;
@@ -80,6 +100,7 @@ fn threads_make_no_difference() {
             .iter_mut()
             .map(|workload| std::mem::take(&mut workload.latency))
             .collect();
+        assert!(outcome.in_trains > 1_000, "{}", outcome.in_trains);
         let events = outcome.events;
         ((latencies, format!("{outcome:?}")), events, threads)
     };

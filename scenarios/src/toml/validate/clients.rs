@@ -88,7 +88,10 @@ fn client(spec: &ClientSpec, network: &Network, context: &mut Context<'_>) -> Op
         kernel_profile,
         offloads: match &spec.offloads {
             Some(given) => given.value,
-            None => spec.instance_type.as_ref().is_some_and(|name| name.value != IDEAL),
+            None => spec
+                .instance_type
+                .as_ref()
+                .is_some_and(|name| name.value != IDEAL),
         },
         security_groups: groups,
         listen: listeners(listen, context),

@@ -4,6 +4,7 @@ use sim_core::SimTime;
 use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
 
+use super::super::join;
 use super::super::pattern;
 use super::super::segment::{self, Segment};
 use super::super::worker::Port;
@@ -87,8 +88,8 @@ impl Connection {
     }
 
     /// Sends segments one after another for as long as there are any, those that continue the last
-    /// frame as a part of it; not more than `most` other frames. Says how many those were; `None` if
-    /// nothing was sent.
+    /// frame as a part of it; about `most` frames, the last of which is filled up. Says how many those
+    /// were; `None` if nothing was sent.
     fn transmit_joined(
         &mut self,
         now: SimTime,
@@ -100,7 +101,7 @@ impl Connection {
         let (at, meta) = (self.clock.read(now), self.meta(now));
         let before = out.len();
         let mut sent = false;
-        while out.len() - before < most {
+        while out.len() - before < most || join::may_grow(&out[before..], self.sender.mss) {
             let Some(segment) = port.egress_joining(at, &mut self.sockets, meta, out) else {
                 break;
             };
