@@ -58,15 +58,16 @@ const FIRST_STINT: u64 = 1 << 12;
 /// posted, so that it grows with their number (assumed; two were measured).
 ///
 /// Measured with `figures break-even` (requests in bridge mode on eight instances, about 1 us an
-/// event) on two cores that other work kept busy all the time (load 6 to 8). Time of one thread over
-/// that of two, which shared every window, by events a window:
+/// event). Time of one thread over that of two, which shared every window, by events a window, on
+/// two cores with nothing else to do, and on two that other work kept busy all the time (load 6 to
+/// 8), where a meeting waits for a thread that has no core:
 ///
 /// | events | 35 | 70 | 140 | 218 | 234 | 241 |
 /// |---|---:|---:|---:|---:|---:|---:|
-/// | ratio | 0.44 | 0.82 | 1.09 | 1.52 | 1.04 | 0.95 |
+/// | idle | 1.78 | 1.85 | 1.76 | 1.73 | 1.87 | 1.81 |
+/// | busy | 0.44 | 0.82 | 1.09 | 1.52 | 1.04 | 0.95 |
 ///
-/// There, a meeting waits for a thread that has no core, so that no break-even below 100 is to be
-/// seen. With a core for each thread it pays sooner: this lies between (assumed).
+/// This lies between (assumed).
 const MEETING: u64 = 8;
 
 /// Threads have to save at least one part in so many of the time of one.

@@ -76,7 +76,8 @@ const BARE_BULK: Drive = Drive {
     asks: false,
 };
 
-/// The same for W2 (`Buffers::for_messages`).
+/// The same for W2. ecsnet has rings of the size of the messages there; rings begin at their start
+/// again when they are empty, so that larger ones cost nothing.
 const BARE_REQUEST: Drive = Drive {
     buffer: 16 << 10,
     ..BARE_BULK
