@@ -1,5 +1,5 @@
 //! The event queue in the *hold* model (one pop, then one push, at a constant number of pending
-//! events) and in what real runs ask of it (feature `trace`), next to other queues, and the engine's
+//! events), next to other queues (`figures queues` asks of them what real runs ask), and the engine's
 //! loop around it.
 
 use std::hint::black_box;
@@ -102,29 +102,6 @@ fn held<Q: Queue>(
         bencher.iter(|| hold(&mut queue, &mut seq, &mut delays));
     });
 }
-
-/// What real runs ask of their queues.
-#[cfg(feature = "trace")]
-fn recorded(criterion: &mut Criterion) {
-    use benches::queues::replay::{replay, traces};
-    let mut group = criterion.benchmark_group("recorded");
-    for trace in traces().expect("the built-in scenario runs") {
-        group.throughput(Throughput::Elements(trace.pushes));
-        let mut bench = |queue: &str, replay: fn(&benches::queues::replay::Trace) -> u64| {
-            let id = BenchmarkId::new(queue, trace.name);
-            group.bench_function(id, |bencher| bencher.iter(|| replay(&trace)));
-        };
-        bench("event_queue", replay::<EventQueue<Payload>>);
-        bench("std_binary_heap", replay::<Std>);
-        bench("wheel", replay::<Wheel>);
-        bench("radix_heap", replay::<Radix>);
-        bench("calendar", replay::<Calendar>);
-    }
-    group.finish();
-}
-
-#[cfg(not(feature = "trace"))]
-fn recorded(_: &mut Criterion) {}
 
 fn hold_model(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hold");
@@ -247,5 +224,5 @@ fn engine_loop(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(queues, hold_model, recorded, engine_loop);
+criterion_group!(queues, hold_model, engine_loop);
 criterion_main!(queues);

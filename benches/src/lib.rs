@@ -1,4 +1,5 @@
-//! Worlds that the benchmarks run, small enough to be made anew for each measurement.
+//! What the benchmarks share: the worlds that they run, bare smoltcp, other event queues, and the
+//! figures that programs of `src/bin/` print.
 
 pub mod cluster;
 pub mod figures;

@@ -9,8 +9,8 @@
 //! - [`Histogram`], [`Series`], [`Summary`], [`Counter`]: what a run leaves behind.
 //! - [`Digest`]: the proof that two runs were the same run.
 //!
-//! Invariants: no wall clock, no environment, no result that depends on threads, no unordered iteration, no float outside
-//! [`dist`] and the statistics.
+//! Invariants: no wall clock, no environment, no result that depends on threads, no unordered
+//! iteration, no float outside [`dist`] and the statistics.
 
 mod agenda;
 mod collections;

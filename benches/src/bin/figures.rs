@@ -5,6 +5,7 @@ use benches::figures::{
 };
 
 const USAGE: &str = "usage: figures parallel-run|break-even|replications|namespace|pairs [ROUNDS]
+       figures queues [ROUNDS]    (with the feature `trace`)
        figures scale [CONTAINERS…]";
 
 fn main() -> Outcome<()> {

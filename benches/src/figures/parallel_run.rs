@@ -106,10 +106,10 @@ pub fn figure(rounds: usize) -> Outcome<Value> {
     Ok(row)
 }
 
-/// Where the break-even lies: the ratio by events per window and thread.
+/// Where the break-even lies: the ratio by events per window.
 ///
 /// # Errors
-/// None that is known.
+/// If the kernel does not say what CPU time was used.
 pub fn break_even(rounds: usize) -> Outcome<Vec<Value>> {
     let mut rows = Vec::new();
     for clients in [2, 4, 8, 16, 32, 64] {

@@ -3,6 +3,7 @@
 
 mod calendar;
 mod radix;
+#[cfg(feature = "trace")]
 pub mod replay;
 mod wheel;
 

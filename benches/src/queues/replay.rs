@@ -1,13 +1,10 @@
 //! What real runs ask of their queues, asked again of other queues.
 
-#[cfg(feature = "trace")]
 use sim_core::{QueueOperation as Operation, SimDuration};
 
-#[cfg(feature = "trace")]
 use super::Queue;
 
 /// What the busiest queue of a run was asked, and how many events pended.
-#[cfg(feature = "trace")]
 pub struct Trace {
     /// The workload.
     pub name: &'static str,
@@ -22,7 +19,6 @@ pub struct Trace {
 }
 
 /// Most operations of a trace: the first of a longer one.
-#[cfg(feature = "trace")]
 const LONGEST: usize = 1_000_000;
 
 /// A trace of each workload that the simulator is held against others on, and of the built-in
@@ -30,7 +26,6 @@ const LONGEST: usize = 1_000_000;
 ///
 /// # Errors
 /// If the built-in scenario is not one that bridge mode carries.
-#[cfg(feature = "trace")]
 pub fn traces() -> crate::figures::Outcome<Vec<Trace>> {
     use crate::peers;
     let ms = SimDuration::from_ms;
@@ -48,7 +43,6 @@ pub fn traces() -> crate::figures::Outcome<Vec<Trace>> {
     Ok(plans.map(|(name, plan)| trace(name, &plan)).into())
 }
 
-#[cfg(feature = "trace")]
 fn trace(name: &'static str, plan: &sim_net::plan::Plan) -> Trace {
     let traces = crate::world(plan).queue_traces();
     let mut operations = traces.into_iter().max_by_key(Vec::len).unwrap_or_default();
@@ -76,7 +70,6 @@ fn trace(name: &'static str, plan: &sim_net::plan::Plan) -> Trace {
 }
 
 /// Asks a queue of this kind the same. A checksum over what it gives.
-#[cfg(feature = "trace")]
 #[must_use]
 pub fn replay<Q: Queue>(trace: &Trace) -> u64 {
     let (mut queue, mut sum) = (Q::default(), 0_u64);

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use sim_core::{ByteSize, DataRate, Ratio, SimDuration};
 use sim_net::build::build;
 use sim_net::cost::CostProfile;
@@ -23,6 +24,20 @@ use sim_net::vpc::{
     SubnetPlan, VpcPlan,
 };
 use sim_net::world::{Outcome, World};
+
+/// So many worlds, the same in every run, unless another seed is asked for with
+/// `PROPTEST_RNG_SEED`.
+pub(crate) fn same_worlds(cases: u32) -> ProptestConfig {
+    let given = ProptestConfig::default();
+    ProptestConfig {
+        cases,
+        rng_seed: match given.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            fixed @ RngSeed::Fixed(_) => fixed,
+        },
+        ..given
+    }
+}
 
 pub(crate) fn profile(name: &str) -> Arc<CostProfile> {
     Arc::new(

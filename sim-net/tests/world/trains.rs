@@ -10,7 +10,7 @@ use sim_net::vpc::JitterPlan;
 use sim_net::world::Outcome;
 
 use crate::gateways::behind_nat;
-use crate::support::{app_of, bandwidth, host, ping_pong, profile, target, task};
+use crate::support::{app_of, bandwidth, host, ping_pong, profile, same_worlds, target, task};
 
 /// Who moves data to whom.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +182,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(same_worlds(64))]
 
     /// Every packet departs and arrives at the same time, and is dropped for the same reason; every
     /// event is the same.

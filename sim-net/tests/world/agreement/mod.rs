@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use sim_net::build::BuildError;
 use sim_net::headers::Protocol;
 use sim_net::machine::{ErrorKind, ProbeResult};
@@ -20,7 +19,7 @@ use sim_net::verdict::DropReason;
 use sim_net::vpc::{FabricError, RouteTarget};
 
 use self::draw::{CHANGE, Draw, any_world};
-use crate::support::{agreement, run};
+use crate::support::{agreement, run, same_worlds};
 
 /// Probes of one world, at most: those at equal distances of all that there are.
 const MOST_PROBES: usize = 150;
@@ -130,21 +129,8 @@ fn compare(drawn: &Draw, most: usize) -> Result<usize, String> {
     Ok(plan.probes.len())
 }
 
-/// The same worlds in every run, unless another seed is asked for with `PROPTEST_RNG_SEED`.
-fn two_thousand() -> ProptestConfig {
-    let given = ProptestConfig::default();
-    ProptestConfig {
-        cases: 2_000,
-        rng_seed: match given.rng_seed {
-            RngSeed::Random => RngSeed::Fixed(1),
-            fixed @ RngSeed::Fixed(_) => fixed,
-        },
-        ..given
-    }
-}
-
 proptest! {
-    #![proptest_config(two_thousand())]
+    #![proptest_config(same_worlds(2_000))]
 
     #[test]
     fn evaluation_and_simulation_agree_on_random_worlds(world in any_world()) {
