@@ -76,7 +76,7 @@ impl Scaling {
     }
 }
 
-/// Prints what [`Scaling::figure`] gives, and the same as JSON.
+/// Prints what `Scaling::figure` gives, and the same as JSON.
 pub fn print_scaling(row: &Value) {
     say(&format!(
         "{:<48}{:>9.0} ns{:>8.0} ns{:>7.2}x   load {}",
