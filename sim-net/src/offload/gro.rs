@@ -129,28 +129,11 @@ impl Gro {
             out.push((eni, frame));
             return;
         };
-        let flow = flow(&frame.data);
-        let same = |(at, of, _): &(EniId, Flow, Frame)| *at == eni && *of == flow;
-        if let Some(at) = self.held.iter().position(same) {
-            let held = &mut self.held[at].2;
-            let one = View::of(&held.data).expect("only segments are held");
-            if follows((held, &one), (&frame.data, &view)) {
-                let short = !view.payload.is_multiple_of(segment(held, &one));
-                extend(held, &frame.data[view.headers..], view.flags, pool);
-                pool.give(frame);
-                if short || view.flags & ENDS != 0 {
-                    let (_, _, held) = self.held.remove(at);
-                    out.push((eni, held));
-                }
-                return;
-            }
-            let (_, _, held) = self.held.remove(at);
-            out.push((eni, held));
-        }
-        if view.payload == 0 || view.flags & ENDS != 0 {
-            out.push((eni, frame));
+        let payload = &frame.data[view.headers..];
+        if self.append(eni, &frame.data, (&view, payload), pool, out) {
+            pool.give(frame);
         } else {
-            self.held.push((eni, flow, frame));
+            self.begin(eni, frame, &view, out);
         }
     }
 
@@ -179,28 +162,49 @@ impl Gro {
             flags: if last { flags } else { flags & !MAY_DIFFER },
             payload: payload.len(),
         };
-        let flow = flow(&whole.data);
+        if !self.append(eni, &whole.data, (&view, payload), pool, out) {
+            let packet = train.packet(index, pool);
+            self.begin(eni, packet, &view, out);
+        }
+    }
+
+    /// Appends a packet to what is held of its flow, if it follows; what is held goes to `out` where
+    /// nothing may follow any more. `header` starts with the headers of the packet.
+    fn append(
+        &mut self,
+        eni: EniId,
+        header: &[u8],
+        (view, payload): (&View, &[u8]),
+        pool: &mut FramePool,
+        out: &mut Vec<(EniId, Frame)>,
+    ) -> bool {
+        let flow = flow(header);
         let same = |(at, of, _): &(EniId, Flow, Frame)| *at == eni && *of == flow;
-        if let Some(at) = self.held.iter().position(same) {
-            let held = &mut self.held[at].2;
-            let one = View::of(&held.data).expect("only segments are held");
-            if follows((held, &one), (&whole.data, &view)) {
-                let short = !view.payload.is_multiple_of(segment(held, &one));
-                extend(held, payload, view.flags, pool);
-                if short || view.flags & ENDS != 0 {
-                    let (_, _, held) = self.held.remove(at);
-                    out.push((eni, held));
-                }
-                return;
-            }
+        let Some(at) = self.held.iter().position(same) else {
+            return false;
+        };
+        let held = &mut self.held[at].2;
+        let one = View::of(&held.data).expect("only segments are held");
+        let appends = follows((held, &one), (header, view));
+        let mut over = true;
+        if appends {
+            let short = !view.payload.is_multiple_of(segment(held, &one));
+            extend(held, payload, view.flags, pool);
+            over = short || view.flags & ENDS != 0;
+        }
+        if over {
             let (_, _, held) = self.held.remove(at);
             out.push((eni, held));
         }
-        let packet = train.packet(index, pool);
-        if view.flags & ENDS != 0 {
+        appends
+    }
+
+    /// Holds a packet that follows none, or lets it go on where nothing may follow it.
+    fn begin(&mut self, eni: EniId, packet: Frame, view: &View, out: &mut Vec<(EniId, Frame)>) {
+        if view.payload == 0 || view.flags & ENDS != 0 {
             out.push((eni, packet));
         } else {
-            self.held.push((eni, flow, packet));
+            self.held.push((eni, flow(&packet.data), packet));
         }
     }
 
